@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "bus-api.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bus-error.h"
+#include "request.h"
+#include "util.h"
+#include "version.h"
+
+/*
+ * Answers
+ */
+
+/* Sends REPLY if R says that it is whole, or else the error that R is. Whether the caller is still
+ * there to read it is no matter. */
+static void send_reply(sd_bus_message *call, sd_bus_message *reply, int r)
+{
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    if (r < 0)
+        (void)sd_bus_reply_method_errno(call, r, NULL);
+}
+
+static void answer_failure(sd_bus_message *call, const Failure *failure)
+{
+    (void)sd_bus_reply_method_errorf(call, bus_error_name(failure->outcome), "%s",
+                                     failure->message);
+}
+
+static int append_mpls(sd_bus_message *reply, const ProbeResult *result)
+{
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "(uyby)");
+    for (size_t i = 0; r >= 0 && i < result->n_mpls; i++) {
+        const MplsLabel *label = &result->mpls[i];
+
+        r = sd_bus_message_append(reply, "(uyby)", label->label, label->traffic_class,
+                                  (int)label->bottom_of_stack, label->ttl);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_details(sd_bus_message *reply, const ProbeResult *result, const char *address)
+{
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "{sv}");
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "{sv}", "address", "s", address);
+    for (size_t i = 0; r >= 0 && i < result->n_details; i++) {
+        const PacketArgument *detail = &result->details[i];
+
+        if (strcmp(detail->name, "address") != 0) /* ours wins */
+            r = sd_bus_message_append(reply, "{sv}", detail->name, "s", detail->value);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static void answer_probe(sd_bus_message *call, const PacketCommand *command,
+                         const PacketReply *reply, const Failure *failure)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+    char address[INET6_ADDRSTRLEN];
+    ProbeResult result;
+    int r;
+
+    if (failure) {
+        answer_failure(call, failure);
+        return;
+    }
+
+    packet_reply_decode(&result, reply);
+
+    r = sd_bus_message_new_method_return(call, &message);
+    if (r >= 0)
+        r = sd_bus_message_append(message, "bsds", (int)result.success, result.word, result.time_ms,
+                                  result.responder);
+    if (r >= 0)
+        r = append_mpls(message, &result);
+    if (r >= 0)
+        r = append_details(message, &result, probe_target_format(&command->target, address));
+    send_reply(call, message, r);
+}
+
+static void answer_check_support(sd_bus_message *call, const PacketCommand *command,
+                                 const PacketReply *reply, const Failure *failure)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+    int r;
+
+    (void)command;
+
+    if (failure) {
+        answer_failure(call, failure);
+        return;
+    }
+
+    r = sd_bus_message_new_method_return(call, &message);
+    if (r >= 0)
+        r = sd_bus_message_append(message, "b", (int)packet_reply_supported(reply));
+    send_reply(call, message, r);
+}
+
+/*
+ * Methods
+ */
+
+/* Ends a handler: R is 0 if COMMAND is to be carried out and answered later, else what is wrong
+ * with the call. */
+static int submit(Manager *manager, sd_bus_message *call, const PacketCommand *command,
+                  request_answer_t answer, int r, Failure *failure, sd_bus_error *error)
+{
+    Caller *caller;
+
+    if (r == 0 && manager->stopping)
+        r = failure_set(failure, OUTCOME_STATE, "the service is stopping, call again");
+    if (r > 0)
+        return sd_bus_error_set(error, bus_error_name(failure->outcome), failure->message);
+    if (r < 0)
+        return r;
+
+    r = callers_get(&manager->callers, &caller, call);
+    if (r >= 0)
+        r = request_start(caller, manager->scheduler, command, call, answer);
+    return r < 0 ? r : 1;
+}
+
+static int method_probe(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+    PacketCommand command = {.kind = PACKET_SEND_PROBE};
+    const char *host;
+    Failure failure;
+    int r;
+
+    r = sd_bus_message_read_basic(call, 's', &host);
+    if (r < 0)
+        return r;
+
+    r = probe_options_read(&command.options, call, &failure);
+    if (r == 0)
+        r = probe_target_parse(&command.target, host, command.options.ip_version, &failure);
+    if (r == 0)
+        r = probe_options_check_version(&command.options, command.target.ip_version, &failure);
+
+    return submit(userdata, call, &command, answer_probe, r, &failure, error);
+}
+
+static int method_check_support(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+    PacketCommand command = {.kind = PACKET_CHECK_SUPPORT};
+    const char *feature;
+    Failure failure;
+    int r;
+
+    r = sd_bus_message_read_basic(call, 's', &feature);
+    if (r < 0)
+        return r;
+
+    r = packet_feature_check(feature, &failure);
+    if (r == 0 && strcmp(feature, "mark") == 0)
+        /* mtr-packet's own answer is no help: it says `ok` even where it may not set a mark. */
+        r = failure_set(&failure, OUTCOME_NOT_SUPPORTED,
+                        "whether marks work cannot be told yet, nor can they be set");
+    if (r == 0)
+        snprintf(command.feature, sizeof(command.feature), "%s", feature);
+
+    return submit(userdata, call, &command, answer_check_support, r, &failure, error);
+}
+
+/*
+ * Properties
+ */
+
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    (void)bus;
+    (void)path;
+    (void)interface;
+    (void)property;
+    (void)userdata;
+    (void)error;
+
+    return sd_bus_message_append(reply, "s", MTRPACKETD_VERSION);
+}
+
+static int get_packet_version(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
+{
+    Manager *manager = userdata;
+
+    (void)bus;
+    (void)path;
+    (void)interface;
+    (void)property;
+    (void)error;
+
+    return sd_bus_message_append(reply, "s", manager->support.version);
+}
+
+static int get_features(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    Manager *manager = userdata;
+    int r;
+
+    (void)bus;
+    (void)path;
+    (void)interface;
+    (void)property;
+    (void)error;
+
+    r = sd_bus_message_open_container(reply, 'a', "s");
+    for (unsigned i = 0; r >= 0 && i < PACKET_FEATURES; i++)
+        if (manager->support.features & (1U << i))
+            r = sd_bus_message_append(reply, "s", packet_feature_names[i]);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* UNPRIVILEGED: sd-bus itself would let only root in, and ask the bus for that, blocking. */
+static const sd_bus_vtable vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD_WITH_ARGS("Probe", SD_BUS_ARGS("s", host, "a{sv}", options),
+                            SD_BUS_RESULT("b", success, "s", result, "d", time_ms, "s", responder,
+                                          "a(uyby)", mpls, "a{sv}", details),
+                            method_probe, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("CheckSupport", SD_BUS_ARGS("s", feature),
+                            SD_BUS_RESULT("b", supported), method_check_support,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("PacketVersion", "s", get_packet_version, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_VTABLE_END,
+};
+
+int bus_api_export(Manager *manager, sd_bus_slot **ret_slot)
+{
+    return sd_bus_add_object_vtable(manager->bus, ret_slot, BUS_PATH, BUS_INTERFACE, vtable,
+                                    manager);
+}
+
+void bus_api_packet_changed(Manager *manager)
+{
+    (void)sd_bus_emit_properties_changed(manager->bus, BUS_PATH, BUS_INTERFACE, "PacketVersion",
+                                         "Features", NULL);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "caller.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "request.h"
+#include "util.h"
+
+#define DRIVER_NAME "org.freedesktop.DBus"
+#define DRIVER_PATH "/org/freedesktop/DBus"
+#define DRIVER_INTERFACE "org.freedesktop.DBus"
+
+static Caller *caller_free(Caller *caller)
+{
+    if (!caller)
+        return NULL;
+
+    assert(!caller->requests);
+
+    if (HASH_ADDED(by_name, caller))
+        HASH_DELETE(by_name, caller->callers->by_name, caller);
+    sd_bus_slot_unref(caller->question);
+    free(caller->name);
+    free(caller);
+    return NULL;
+}
+DEFINE_CLEANUP(Caller *, caller_free)
+
+static int on_identified(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+    Caller *caller = userdata;
+    Request *request, *next;
+    Failure failure;
+    uint32_t uid = 0;
+
+    (void)ret_error;
+
+    caller->question = sd_bus_slot_unref(caller->question);
+
+    caller->identified = !sd_bus_message_is_method_error(message, NULL) &&
+                         sd_bus_message_read_basic(message, 'u', &uid) >= 0;
+    caller->uid = uid;
+    if (!caller->identified)
+        failure_set(&failure, OUTCOME_ACCESS_DENIED,
+                    "the bus does not say which user this connection is of");
+
+    DL_FOREACH_SAFE (caller->requests, request, next)
+        request_on_identified(request, caller->identified ? NULL : &failure);
+
+    /* So that its next call asks again. */
+    if (!caller->identified)
+        caller_free(caller);
+    return 0;
+}
+
+int callers_get(Callers *callers, Caller **ret, sd_bus_message *message)
+{
+    const char *name = sd_bus_message_get_sender(message);
+    _cleanup_(caller_freep) Caller *caller = NULL;
+    Caller *known;
+    int r;
+
+    if (!name)
+        return -EBADMSG; /* no bus sends such a call */
+
+    HASH_FIND(by_name, callers->by_name, name, strlen(name), known);
+    if (known) {
+        *ret = known;
+        return 0;
+    }
+
+    caller = calloc(1, sizeof(*caller));
+    if (!caller)
+        return -ENOMEM;
+    caller->callers = callers;
+    caller->name = strdup(name);
+    if (!caller->name)
+        return -ENOMEM;
+
+    r = sd_bus_call_method_async(callers->bus, &caller->question, DRIVER_NAME, DRIVER_PATH,
+                                 DRIVER_INTERFACE, "GetConnectionUnixUser", on_identified, caller,
+                                 "s", name);
+    if (r < 0)
+        return r;
+
+    HASH_ADD_KEYPTR(by_name, callers->by_name, caller->name, strlen(caller->name), caller);
+    if (!HASH_ADDED(by_name, caller))
+        return -ENOMEM;
+
+    *ret = TAKE_PTR(caller);
+    return 0;
+}
+
+/* Somebody has left the bus: NameOwnerChanged(name, old owner, no new owner). */
+static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+    Callers *callers = userdata;
+    Request *request, *next;
+    const char *name;
+    Caller *caller;
+
+    (void)ret_error;
+
+    if (sd_bus_message_read_basic(message, 's', &name) < 0)
+        return 0;
+    HASH_FIND(by_name, callers->by_name, name, strlen(name), caller);
+    if (!caller)
+        return 0;
+
+    DL_FOREACH_SAFE (caller->requests, request, next)
+        request_free(request);
+    caller_free(caller);
+    return 0;
+}
+
+int callers_init(Callers *callers, sd_bus *bus)
+{
+    *callers = (Callers){.bus = bus};
+
+    return sd_bus_add_match_async(bus, &callers->leaving,
+                                  "type='signal',sender='" DRIVER_NAME "',path='" DRIVER_PATH
+                                  "',interface='" DRIVER_INTERFACE
+                                  "',member='NameOwnerChanged',arg2=''",
+                                  on_leaving, NULL, callers);
+}
+
+void callers_deinit(Callers *callers)
+{
+    Caller *caller, *next;
+
+    HASH_ITER (by_name, callers->by_name, caller, next)
+        caller_free(caller);
+    callers->leaving = sd_bus_slot_unref(callers->leaving);
+}
+
+void callers_cancel(Callers *callers, const Failure *failure)
+{
+    Caller *caller, *next_caller;
+
+    HASH_ITER (by_name, callers->by_name, caller, next_caller) {
+        Request *request, *next;
+
+        DL_FOREACH_SAFE (caller->requests, request, next)
+            request_fail(request, failure);
+    }
+}

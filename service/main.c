@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bus-error.h"
+#include "manager.h"
+#include "privileges.h"
+#include "version.h"
+
+static const char *arg_user = "mtrpacketd";
+static const char *arg_packet_command;
+
+static void help(void)
+{
+    printf("mtrpacketd [OPTIONS...]\n\n"
+           "Send network probes for the programs on this machine, through mtr-packet.\n\n"
+           "  -h --help                 Show this help\n"
+           "     --version              Show the version\n"
+           "     --user=NAME            User to become when started as root, not root\n"
+           "                            (default: mtrpacketd)\n"
+           "     --packet-command=PATH  The mtr-packet program: a path, or a name to find\n"
+           "                            in PATH (default: $MTR_PACKET, or mtr-packet)\n\n"
+           "Environment:\n"
+           "  MTR_PACKET                The mtr-packet program, as --packet-command=\n"
+           "  DBUS_SYSTEM_BUS_ADDRESS   The bus to serve (default: the system bus)\n\n"
+           "Exit status: 0 after SIGTERM or SIGINT, 1 on failure.\n");
+}
+
+/* Returns 0 to go on, or 1 + the exit status. */
+static int parse_arguments(int argc, char *argv[])
+{
+    enum {
+        ARG_VERSION = 0x100,
+        ARG_USER,
+        ARG_PACKET_COMMAND,
+    };
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, ARG_VERSION},
+        {"user", required_argument, NULL, ARG_USER},
+        {"packet-command", required_argument, NULL, ARG_PACKET_COMMAND},
+        {0},
+    };
+
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;) {
+        switch (c) {
+        case 'h':
+            help();
+            return 1 + EXIT_SUCCESS;
+        case ARG_VERSION:
+            puts("mtrpacketd " MTRPACKETD_VERSION);
+            return 1 + EXIT_SUCCESS;
+        case ARG_USER:
+            arg_user = optarg;
+            break;
+        case ARG_PACKET_COMMAND:
+            arg_packet_command = optarg;
+            break;
+        default: /* getopt_long() has said what is wrong */
+            return 1 + EXIT_FAILURE;
+        }
+    }
+
+    if (optind < argc) {
+        fprintf(stderr, "%s: unexpected argument '%s'\n", argv[0], argv[optind]);
+        return 1 + EXIT_FAILURE;
+    }
+    return 0;
+}
+
+/* The first that is named: by option, by the environment (of somebody who may name it), or else
+ * mtr's own name. */
+static const char *packet_command(void)
+{
+    const char *command = arg_packet_command;
+
+    if (!command || !*command)
+        command = secure_getenv("MTR_PACKET");
+    if (!command || !*command)
+        command = "mtr-packet";
+    return command;
+}
+
+/* Descriptors 0 to 2 are somebody's even where we were started without: no pipe or socket must
+ * become stdin or stderr. */
+static int open_missing_stdio(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+
+    if (fd < 0)
+        return -1;
+    return close(fd);
+}
+
+/* The event loop takes these over; mtr-packet's end of a pipe may close while we write. */
+static int setup_signals(void)
+{
+    sigset_t handled;
+
+    sigemptyset(&handled);
+    sigaddset(&handled, SIGTERM);
+    sigaddset(&handled, SIGINT);
+    sigaddset(&handled, SIGCHLD);
+    if (sigprocmask(SIG_SETMASK, &handled, NULL) < 0)
+        return -1;
+    return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0;
+}
+
+int main(int argc, char *argv[])
+{
+    _cleanup_(manager_freep) Manager *manager = NULL;
+    int r;
+
+    r = parse_arguments(argc, argv);
+    if (r > 0)
+        return r - 1;
+
+    if (open_missing_stdio() < 0 || setup_signals() < 0) {
+        perror("mtrpacketd");
+        return EXIT_FAILURE;
+    }
+
+    bus_error_register();
+
+    if (privileges_drop(arg_user) < 0 || manager_new(&manager, packet_command()) < 0)
+        return EXIT_FAILURE;
+    return manager_run(manager) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "manager.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "bus-api.h"
+#include "bus-error.h"
+#include "log.h"
+
+/* What RequestName of the D-Bus specification answers when the name is ours. */
+#define REQUEST_NAME_PRIMARY_OWNER 1
+
+static int on_released(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+    Manager *manager = userdata;
+
+    (void)message;
+    (void)ret_error;
+
+    /*
+     * Every call that the bus sent to the name's owner lies before this reply, and so was answered.
+     * Later ones start the service anew.
+     */
+    return sd_event_exit(manager->event, 0);
+}
+
+/* Answers what is under way, gives the name back, and exits when the bus has confirmed that. */
+static void stop(Manager *manager)
+{
+    Failure failure;
+
+    if (manager->stopping || !manager->named) {
+        (void)sd_event_exit(manager->event, 0);
+        return;
+    }
+    manager->stopping = true;
+
+    failure_set(&failure, OUTCOME_CANCELLED, "the service was stopped before there was an answer");
+    callers_cancel(&manager->callers, &failure);
+
+    manager->name_question = sd_bus_slot_unref(manager->name_question);
+    if (sd_bus_release_name_async(manager->bus, &manager->name_question, BUS_NAME, on_released,
+                                  manager) < 0)
+        (void)sd_event_exit(manager->event, 0);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    (void)source;
+    (void)info;
+
+    stop(userdata);
+    return 0;
+}
+
+static int on_named(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+    Manager *manager = userdata;
+    const sd_bus_error *error = sd_bus_message_get_error(message);
+    uint32_t answer;
+
+    (void)ret_error;
+
+    if (error) {
+        log_message(LOG_ERR, "cannot own %s on the bus: %s", BUS_NAME, error->message);
+        return sd_event_exit(manager->event, -EACCES);
+    }
+    if (sd_bus_message_read_basic(message, 'u', &answer) < 0 ||
+        answer != REQUEST_NAME_PRIMARY_OWNER) {
+        log_message(LOG_ERR,
+                    "cannot own %s on the bus: somebody else does, perhaps another mtrpacketd",
+                    BUS_NAME);
+        return sd_event_exit(manager->event, -EEXIST);
+    }
+
+    manager->named = true;
+    return 0;
+}
+
+static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+    Manager *manager = userdata;
+
+    (void)message;
+    (void)ret_error;
+
+    log_message(LOG_ERR, "the connection to the bus is lost");
+    return sd_event_exit(manager->event, -ECONNRESET);
+}
+
+static void on_packet_started(void *userdata, const PacketSupport *support)
+{
+    Manager *manager = userdata;
+
+    if (memcmp(&manager->support, support, sizeof(*support)) == 0)
+        return;
+
+    manager->support = *support;
+    bus_api_packet_changed(manager);
+}
+
+/* The bus side: the object first, so that whoever sees the name also finds the object. */
+static int connect_bus(Manager *manager)
+{
+    int r;
+
+    r = sd_bus_open_system_with_description(&manager->bus, "system");
+    if (r < 0) {
+        log_message(LOG_ERR, "cannot connect to the system bus: %s", strerror(-r));
+        return r;
+    }
+
+    r = sd_bus_attach_event(manager->bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
+    if (r >= 0)
+        r = sd_bus_match_signal_async(manager->bus, &manager->disconnected, NULL,
+                                      "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+                                      "Disconnected", on_disconnected, NULL, manager);
+    if (r >= 0)
+        r = callers_init(&manager->callers, manager->bus);
+    if (r >= 0)
+        r = bus_api_export(manager, &manager->object);
+    if (r >= 0)
+        r = sd_bus_request_name_async(manager->bus, &manager->name_question, BUS_NAME, 0, on_named,
+                                      manager);
+    if (r < 0)
+        log_message(LOG_ERR, "cannot set up the connection to the bus: %s", strerror(-r));
+    return r;
+}
+
+static int setup_event(Manager *manager, const char *packet_command)
+{
+    int r;
+
+    r = sd_event_default(&manager->event);
+    if (r >= 0)
+        r = sd_event_add_signal(manager->event, NULL, SIGTERM, on_signal, manager);
+    if (r >= 0)
+        r = sd_event_add_signal(manager->event, NULL, SIGINT, on_signal, manager);
+    if (r >= 0)
+        r = scheduler_new(&manager->scheduler, manager->event, packet_command, on_packet_started,
+                          manager);
+    if (r < 0)
+        log_message(LOG_ERR, "cannot set up the event loop: %s", strerror(-r));
+    return r;
+}
+
+int manager_new(Manager **ret, const char *packet_command)
+{
+    _cleanup_(manager_freep) Manager *manager = NULL;
+    int r;
+
+    manager = calloc(1, sizeof(*manager));
+    if (!manager) {
+        log_message(LOG_ERR, "out of memory");
+        return -ENOMEM;
+    }
+
+    r = setup_event(manager, packet_command);
+    if (r >= 0)
+        r = connect_bus(manager);
+    if (r < 0)
+        return r;
+
+    *ret = TAKE_PTR(manager);
+    return 0;
+}
+
+int manager_run(Manager *manager)
+{
+    return sd_event_loop(manager->event);
+}
+
+Manager *manager_free(Manager *manager)
+{
+    Failure failure;
+
+    if (!manager)
+        return NULL;
+
+    /* After an orderly stop there are none; after a loss of the bus they have nobody left to
+     * answer. */
+    failure_set(&failure, OUTCOME_CANCELLED, "the service ended before there was an answer");
+    callers_cancel(&manager->callers, &failure);
+    callers_deinit(&manager->callers);
+    scheduler_free(manager->scheduler);
+
+    sd_bus_slot_unref(manager->object);
+    sd_bus_slot_unref(manager->name_question);
+    sd_bus_slot_unref(manager->disconnected);
+    sd_bus_flush_close_unref(manager->bus);
+    sd_event_unref(manager->event);
+    free(manager);
+    return NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The whole service: it owns the event loop, the bus connection, the callers and the scheduler, and
+ * stops in order. */
+
+#include <stdbool.h>
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "caller.h"
+#include "scheduler.h"
+#include "util.h"
+
+typedef struct Manager {
+    sd_event *event;
+    sd_bus *bus;
+    sd_bus_slot *object;        /* our object on the bus */
+    sd_bus_slot *name_question; /* for the name, or for its release */
+    sd_bus_slot *disconnected;
+    Callers callers;
+    Scheduler *scheduler;
+    PacketSupport support; /* of the mtr-packet that was last started; empty until then */
+    bool named;            /* the name is ours */
+    bool stopping;
+} Manager;
+
+/**
+ * manager_new() - connect to the system bus and ask for the service's name there
+ * @ret: the manager, only on success
+ * @packet_command: which mtr-packet, see packet_spawn()
+ *
+ * SIGTERM, SIGINT and SIGCHLD must be blocked. The system bus is where DBUS_SYSTEM_BUS_ADDRESS
+ * says, or else where D-Bus says.
+ *
+ * Return: 0 or a negative errno, which was logged.
+ */
+int manager_new(Manager **ret, const char *packet_command);
+
+/**
+ * manager_run() - serve until SIGTERM or SIGINT
+ *
+ * Return: 0 after an orderly stop, or a negative errno, which was logged: the name was refused or
+ * is taken, or the bus is gone.
+ */
+int manager_run(Manager *manager);
+
+/** manager_free() - end everything; takes NULL and what is half built, returns NULL */
+Manager *manager_free(Manager *manager);
+DEFINE_CLEANUP(Manager *, manager_free)

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "packet-process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <syslog.h>
+
+#include "line-buffer.h"
+#include "log.h"
+#include "packet-spawn.h"
+
+/* send-probe comes first: a program that does not know it is no mtr-packet. */
+const char *const packet_feature_names[PACKET_FEATURES] = {
+    "send-probe", "ip-4", "ip-6", "icmp", "udp", "tcp", "sctp",
+};
+
+#define FEATURE_SEND_PROBE (1U << 0)
+
+/* The questions of the start: the features, and behind them the version. */
+#define QUESTION_VERSION PACKET_FEATURES
+#define QUESTIONS (PACKET_FEATURES + 1)
+
+/* How long a child that closed its output may take to exit, in microseconds. */
+#define EXIT_USEC (1000 * 1000ULL)
+
+typedef struct Question {
+    PacketSlot slot;
+    PacketProcess *process;
+    unsigned number;
+} Question;
+
+struct PacketProcess {
+    sd_event *event;
+    const PacketProcessEvents *events;
+    void *userdata;
+
+    PacketChild child;
+    sd_event_source *reply_source;    /* its stdout; better priority than exit_source: what it said
+                                         counts before its death */
+    sd_event_source *write_source;    /* its stdin; on only while something is unwritten */
+    sd_event_source *exit_source;     /* owns the process: freeing it kills and reaps */
+    sd_event_source *patience_source; /* the time that the first answers, or the death after the
+                                         last, may take */
+
+    bool started; /* answered its first questions */
+    bool ended;   /* closed its output: takes no commands any more */
+    bool lost;
+    PacketSupport support;
+    Question questions[QUESTIONS];
+    unsigned n_unanswered; /* questions */
+
+    PacketSlot *slots; /* commands in the process, by token */
+    int last_token;
+
+    char *unwritten; /* commands that the pipe has not taken yet */
+    size_t n_unwritten, unwritten_size;
+
+    LineBuffer lines;
+    char name[QUOTE_SIZE]; /* for messages */
+};
+
+/* Fails with a reason that @format gives. */
+static void __attribute__((format(printf, 2, 3)))
+fail(PacketProcess *process, const char *format, ...)
+{
+    char reason[FAILURE_MESSAGE_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof(reason), format, arguments);
+    va_end(arguments);
+    packet_process_fail(process, reason);
+}
+
+void packet_process_fail(PacketProcess *process, const char *reason)
+{
+    unsigned n = HASH_CNT(by_token, process->slots) - process->n_unanswered;
+    Failure failure;
+
+    if (process->lost)
+        return;
+    process->lost = true;
+
+    /* Freeing it kills and reaps the child: no answer of its can come after this. */
+    process->exit_source = sd_event_source_disable_unref(process->exit_source);
+    process->reply_source = sd_event_source_disable_unref(process->reply_source);
+    process->write_source = sd_event_source_disable_unref(process->write_source);
+    process->patience_source = sd_event_source_disable_unref(process->patience_source);
+
+    log_message(LOG_NOTICE, "mtr-packet %s [%d] %s; %u commands in it fail", process->name,
+                (int)process->child.pid, reason, n);
+    failure_set(&failure, OUTCOME_PROCESS, "mtr-packet (%s) %s", process->name, reason);
+
+    while (process->slots) {
+        PacketSlot *slot = process->slots;
+
+        HASH_DELETE(by_token, process->slots, slot);
+        slot->token = 0;
+        slot->done(slot, NULL, &failure);
+    }
+
+    process->events->lost(process->userdata, !process->started, &failure);
+}
+
+static int on_impatience(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    PacketProcess *process = userdata;
+
+    (void)source;
+    (void)usec;
+
+    if (process->ended)
+        packet_process_fail(process, "closed its output");
+    else
+        fail(process, "did not answer its first commands within %llu s",
+             PACKET_PROCESS_START_USEC / 1000000);
+    return 0;
+}
+
+/* Gives the process USEC from now for what it owes. */
+static int wait_patiently(PacketProcess *process, uint64_t usec)
+{
+    int r;
+
+    if (!process->patience_source)
+        return sd_event_add_time_relative(process->event, &process->patience_source,
+                                          CLOCK_MONOTONIC, usec, 0, on_impatience, process);
+
+    r = sd_event_source_set_time_relative(process->patience_source, usec);
+    if (r < 0)
+        return r;
+    return sd_event_source_set_enabled(process->patience_source, SD_EVENT_ONESHOT);
+}
+
+/*
+ * The replies
+ */
+
+/* Gives a reply to its command. False, with the process given up, if there is none. */
+static bool handle_reply(PacketProcess *process, char *line, size_t length)
+{
+    PacketReply reply;
+    PacketSlot *slot;
+    char shown[QUOTE_SIZE];
+
+    quote(shown, line); /* now: the line is about to be cut up */
+
+    if (packet_reply_parse(&reply, line, length) < 0) {
+        fail(process, "sent a line that is no reply: %s", shown);
+        return false;
+    }
+    if (reply.token == 0) {
+        fail(process, "lost its place among the commands: %s", shown);
+        return false;
+    }
+
+    HASH_FIND(by_token, process->slots, &reply.token, sizeof(reply.token), slot);
+    if (!slot) {
+        fail(process, "answered a command that it was not given: %s", shown);
+        return false;
+    }
+
+    HASH_DELETE(by_token, process->slots, slot);
+    slot->token = 0;
+    slot->done(slot, &reply, NULL);
+    return !process->lost;
+}
+
+/*
+ * Reads once what is there and handles it. Returns the bytes read, 0 at the end of the stream,
+ * -EAGAIN if there is nothing, -ESTALE if the process was given up over it.
+ */
+static ssize_t read_replies(PacketProcess *process)
+{
+    size_t space, length;
+    char *place, *line;
+    ssize_t n;
+    int r;
+
+    place = line_buffer_space(&process->lines, &space);
+    do
+        n = read(process->child.stdout_fd, place, space);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return n < 0 ? -errno : 0;
+
+    line_buffer_fill(&process->lines, (size_t)n);
+    while ((r = line_buffer_next(&process->lines, &line, &length)) == 0)
+        if (!handle_reply(process, line, length))
+            return -ESTALE;
+
+    if (r == LINE_BUFFER_E_TOO_LONG) {
+        fail(process, "sent a line of more than %d bytes", LINE_BUFFER_LINE_MAX);
+        return -ESTALE;
+    }
+    return n;
+}
+
+static int on_reply(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    PacketProcess *process = userdata;
+    ssize_t n;
+
+    (void)fd;
+    (void)revents;
+
+    n = read_replies(process);
+    if (n == -ESTALE)
+        return 0;
+
+    if (n == 0 || (n < 0 && n != -EAGAIN)) {
+        /* The end of its output. It is most likely dying, and how it dies says more:
+         * on_child_exit() comes next. */
+        process->ended = true;
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        (void)wait_patiently(process, EXIT_USEC);
+        return 0;
+    }
+
+    if (packet_process_has_room(process))
+        process->events->room(process->userdata);
+    return 0;
+}
+
+static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
+{
+    PacketProcess *process = userdata;
+    const char *step;
+    ssize_t n;
+    int error;
+
+    (void)source;
+
+    /* Its last words: only what is in the pipe, not what a child of its own may still say. */
+    for (size_t total = 0; total < 1024 * 1024; total += (size_t)n) {
+        n = read_replies(process);
+        if (n == -ESTALE)
+            return 0;
+        if (n <= 0)
+            break;
+    }
+
+    if (packet_spawn_status(&process->child, &step, &error) == 0)
+        fail(process, "cannot be started: could not %s: %s", step, strerror(error));
+    else if (info->si_code == CLD_EXITED)
+        fail(process, "exited with status %d", info->si_status);
+    else
+        fail(process, "was killed by signal %d (%s)", info->si_status, strsignal(info->si_status));
+    return 0;
+}
+
+/*
+ * The commands
+ */
+
+/* Writes what the pipe takes. An error is no matter here: whoever cannot read any more has exited,
+ * or will. */
+static void write_commands(PacketProcess *process)
+{
+    ssize_t n;
+
+    do
+        n = write(process->child.stdin_fd, process->unwritten, process->n_unwritten);
+    while (n < 0 && errno == EINTR);
+
+    if (n < 0 && errno != EAGAIN)
+        n = (ssize_t)process->n_unwritten;
+    if (n > 0) {
+        process->n_unwritten -= (size_t)n;
+        memmove(process->unwritten, process->unwritten + n, process->n_unwritten);
+    }
+    (void)sd_event_source_set_enabled(process->write_source,
+                                      process->n_unwritten > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)revents;
+
+    write_commands(userdata);
+    return 0;
+}
+
+/* Makes room for SIZE more bytes. */
+static int reserve(PacketProcess *process, size_t size)
+{
+    size_t needed = process->n_unwritten + size;
+    char *larger;
+
+    if (needed <= process->unwritten_size)
+        return 0;
+
+    needed *= 2;
+    larger = realloc(process->unwritten, needed);
+    if (!larger)
+        return -ENOMEM;
+    process->unwritten = larger;
+    process->unwritten_size = needed;
+    return 0;
+}
+
+/* The next token that no command has: from 1 to INT_MAX, then again from 1. */
+static int next_token(PacketProcess *process)
+{
+    PacketSlot *taken;
+
+    do {
+        process->last_token = process->last_token == INT_MAX ? 1 : process->last_token + 1;
+        HASH_FIND(by_token, process->slots, &process->last_token, sizeof(process->last_token),
+                  taken);
+    } while (taken);
+    return process->last_token;
+}
+
+int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCommand *command)
+{
+    bool idle = process->n_unwritten == 0;
+    size_t length;
+    int r;
+
+    assert(slot->token == 0 && !process->lost);
+
+    r = reserve(process, PACKET_COMMAND_SIZE);
+    if (r < 0)
+        return r;
+
+    slot->token = next_token(process);
+    HASH_ADD(by_token, process->slots, token, sizeof(slot->token), slot);
+    if (!HASH_ADDED(by_token, slot)) {
+        slot->token = 0;
+        return -ENOMEM;
+    }
+
+    length = packet_command_format(command, slot->token, process->unwritten + process->n_unwritten);
+    process->n_unwritten += length;
+
+    /* With a backlog, the write source is on and comes back to it. */
+    if (idle)
+        write_commands(process);
+    return 0;
+}
+
+bool packet_process_has_room(const PacketProcess *process)
+{
+    return process->started && !process->ended && !process->lost &&
+           HASH_CNT(by_token, process->slots) < PACKET_PROCESS_SLOTS_MAX;
+}
+
+/*
+ * The start
+ */
+
+static void on_answer(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
+{
+    Question *question = CONTAINER_OF(slot, Question, slot);
+    PacketProcess *process = question->process;
+    const char *version;
+
+    if (failure)
+        return; /* lost: its owner is told */
+
+    if (question->number != QUESTION_VERSION) {
+        if (packet_reply_supported(reply))
+            process->support.features |= 1U << question->number;
+    } else if ((version = packet_reply_argument(reply, "support"))) {
+        snprintf(process->support.version, sizeof(process->support.version), "%s", version);
+    }
+
+    if (--process->n_unanswered > 0)
+        return;
+
+    if (!(process->support.features & FEATURE_SEND_PROBE)) {
+        packet_process_fail(process,
+                            "cannot send probes: it says that it does not support send-probe");
+        return;
+    }
+
+    (void)sd_event_source_set_enabled(process->patience_source, SD_EVENT_OFF);
+    process->started = true;
+    log_message(LOG_NOTICE, "mtr-packet %s [%d] started, version %s", process->name,
+                (int)process->child.pid,
+                process->support.version[0] ? process->support.version : "unknown");
+    process->events->ready(process->userdata);
+}
+
+static int ask(PacketProcess *process)
+{
+    int r;
+
+    for (unsigned i = 0; i < QUESTIONS; i++) {
+        PacketCommand command = {.kind = PACKET_CHECK_SUPPORT};
+        Question *question = &process->questions[i];
+
+        *question = (Question){.slot.done = on_answer, .process = process, .number = i};
+        snprintf(command.feature, sizeof(command.feature), "%s",
+                 i == QUESTION_VERSION ? "version" : packet_feature_names[i]);
+        r = packet_process_send(process, &question->slot, &command);
+        if (r < 0)
+            return r;
+        process->n_unanswered++;
+    }
+    return 0;
+}
+
+static int watch(PacketProcess *process)
+{
+    sd_event *event = process->event;
+    PacketChild *child = &process->child;
+    int r;
+
+    r = sd_event_add_child(event, &process->exit_source, child->pid, WEXITED, on_child_exit,
+                           process);
+    if (r < 0) {
+        (void)kill(child->pid, SIGKILL);
+        (void)waitpid(child->pid, NULL, 0);
+        return r;
+    }
+
+    r = sd_event_source_set_child_process_own(process->exit_source, true);
+    if (r >= 0)
+        r = sd_event_source_set_priority(process->exit_source, SD_EVENT_PRIORITY_NORMAL + 10);
+    if (r >= 0)
+        r = sd_event_add_io(event, &process->reply_source, child->stdout_fd, EPOLLIN, on_reply,
+                            process);
+    if (r >= 0)
+        r = sd_event_add_io(event, &process->write_source, child->stdin_fd, EPOLLOUT, on_writable,
+                            process);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(process->write_source, SD_EVENT_OFF);
+    if (r >= 0)
+        r = wait_patiently(process, PACKET_PROCESS_START_USEC);
+    return r < 0 ? r : 0;
+}
+
+int packet_process_new(PacketProcess **ret, sd_event *event, const char *command,
+                       const PacketProcessEvents *events, void *userdata, Failure *failure)
+{
+    _cleanup_(packet_process_freep) PacketProcess *process = NULL;
+    int r;
+
+    process = calloc(1, sizeof(*process));
+    if (!process)
+        return -ENOMEM;
+    process->event = event;
+    process->events = events;
+    process->userdata = userdata;
+    process->child = (PacketChild){-1, -1, -1, -1};
+    line_buffer_init(&process->lines);
+    quote(process->name, command);
+
+    r = packet_spawn(&process->child, command, failure);
+    if (r == 0)
+        r = watch(process);
+    if (r == 0)
+        r = ask(process);
+    if (r != 0) {
+        HASH_CLEAR(by_token, process->slots); /* only our own questions */
+        return r;
+    }
+
+    *ret = TAKE_PTR(process);
+    return 0;
+}
+
+PacketProcess *packet_process_free(PacketProcess *process)
+{
+    if (!process)
+        return NULL;
+
+    assert(!process->slots);
+
+    sd_event_source_disable_unref(process->exit_source);
+    sd_event_source_disable_unref(process->reply_source);
+    sd_event_source_disable_unref(process->write_source);
+    sd_event_source_disable_unref(process->patience_source);
+    close_fd(process->child.stdin_fd);
+    close_fd(process->child.stdout_fd);
+    close_fd(process->child.status_fd);
+    free(process->unwritten);
+    free(process);
+    return NULL;
+}
+
+const PacketSupport *packet_process_support(const PacketProcess *process)
+{
+    return &process->support;
+}

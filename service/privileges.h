@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the service itself may do: nothing but hand CAP_NET_RAW to mtr-packet. It is never root, and
+ * has no capability in effect; that limits mistakes, though not somebody who runs code in it and
+ * could raise the one that is permitted.
+ */
+
+/**
+ * privileges_drop() - become the service's user, with CAP_NET_RAW permitted and nothing else
+ * @user: the user to become if started as root; as any other user the service stays who it is
+ *
+ * Call it before anything else: no thread, no child, no connection.
+ *
+ * Return: 0, or a negative errno, which was logged: no such user, @user is root too, or CAP_NET_RAW
+ * is missing.
+ */
+int privileges_drop(const char *user);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "authority.h"
+#include "hash.h"
+
+static void request_finish(Request *request, const PacketReply *reply, const Failure *failure)
+{
+    request->answer(request->message, &request->command, reply, failure);
+    request_free(request);
+}
+
+void request_fail(Request *request, const Failure *failure)
+{
+    request_finish(request, NULL, failure);
+}
+
+static void on_job_done(void *userdata, const PacketReply *reply, const Failure *failure)
+{
+    Request *request = userdata;
+
+    request->job = NULL; /* the scheduler frees it */
+    request_finish(request, reply, failure);
+}
+
+static void request_authorize(Request *request)
+{
+    Failure failure;
+    int r;
+
+    r = authority_check(request->caller->uid, &request->command, &failure);
+    if (r > 0) {
+        request_fail(request, &failure);
+        return;
+    }
+
+    request->state = REQUEST_QUEUED;
+    r = scheduler_submit(request->scheduler, &request->job, &request->command, on_job_done,
+                         request);
+    if (r < 0) {
+        failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
+        request_fail(request, &failure);
+    }
+}
+
+void request_on_identified(Request *request, const Failure *failure)
+{
+    if (request->state != REQUEST_AUTHORIZING)
+        return;
+
+    if (failure)
+        request_fail(request, failure);
+    else
+        request_authorize(request);
+}
+
+int request_start(Caller *caller, Scheduler *scheduler, const PacketCommand *command,
+                  sd_bus_message *message, request_answer_t answer)
+{
+    Request *request;
+
+    request = calloc(1, sizeof(*request));
+    if (!request)
+        return -ENOMEM;
+    request->caller = caller;
+    request->scheduler = scheduler;
+    request->state = REQUEST_AUTHORIZING;
+    request->command = *command;
+    request->message = sd_bus_message_ref(message);
+    request->answer = answer;
+    DL_APPEND(caller->requests, request);
+
+    if (caller->identified)
+        request_authorize(request);
+    return 0;
+}
+
+Request *request_free(Request *request)
+{
+    if (!request)
+        return NULL;
+
+    DL_DELETE(request->caller->requests, request);
+    scheduler_drop(request->scheduler, request->job);
+    sd_bus_message_unref(request->message);
+    free(request);
+    return NULL;
+}

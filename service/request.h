@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * One call on its way: made from a message, it walks its states, and is answered exactly once.
+ *
+ *     AUTHORIZING  until the bus has said who the caller is, and the caller may
+ *     QUEUED       with the scheduler, and then in mtr-packet
+ *     answered, and freed
+ *
+ * A caller that leaves the bus takes its requests along, unanswered.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "caller.h"
+#include "outcome.h"
+#include "packet-protocol.h"
+#include "scheduler.h"
+
+/**
+ * request_answer_t - answer a call
+ * @message: the call
+ * @command: what it asked for
+ * @reply, @failure: exactly one is not NULL
+ */
+typedef void (*request_answer_t)(sd_bus_message *message, const PacketCommand *command,
+                                 const PacketReply *reply, const Failure *failure);
+
+typedef enum RequestState {
+    REQUEST_AUTHORIZING,
+    REQUEST_QUEUED,
+} RequestState;
+
+struct Request {
+    Caller *caller;       /* borrowed: it frees its requests before it goes */
+    Request *prev, *next; /* in caller->requests */
+    Scheduler *scheduler; /* borrowed */
+    RequestState state;
+    PacketCommand command;
+    SchedulerJob *job; /* while QUEUED */
+    sd_bus_message *message;
+    request_answer_t answer;
+};
+
+/**
+ * request_start() - take a validated call, to be answered later
+ * @caller: who called
+ * @scheduler: borrowed
+ * @command: copied
+ * @message: the call; a reference is taken
+ * @answer: called once, perhaps before this returns
+ *
+ * Return: 0, or -ENOMEM, when @answer will not be called.
+ */
+int request_start(Caller *caller, Scheduler *scheduler, const PacketCommand *command,
+                  sd_bus_message *message, request_answer_t answer);
+
+/**
+ * request_on_identified() - the bus has said who the caller is, or would not
+ * @failure: why not, or NULL
+ *
+ * The request may be answered and freed.
+ */
+void request_on_identified(Request *request, const Failure *failure);
+
+/** request_fail() - answer with @failure, and free */
+void request_fail(Request *request, const Failure *failure);
+
+/** request_free() - forget, unanswered; takes NULL, returns NULL */
+Request *request_free(Request *request);
