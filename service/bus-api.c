@@ -216,9 +216,9 @@ static int get_features(sd_bus *bus, const char *path, const char *interface, co
     (void)error;
 
     r = sd_bus_message_open_container(reply, 'a', "s");
-    for (unsigned i = 0; r >= 0 && i < PACKET_FEATURES; i++)
+    for (unsigned i = 0; r >= 0 && i < PACKET_SUPPORT_FEATURES; i++)
         if (manager->support.features & (1U << i))
-            r = sd_bus_message_append(reply, "s", packet_feature_names[i]);
+            r = sd_bus_message_append(reply, "s", packet_support_features[i]);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

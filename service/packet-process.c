@@ -15,17 +15,7 @@
 #include "line-buffer.h"
 #include "log.h"
 #include "packet-spawn.h"
-
-/* send-probe comes first: a program that does not know it is no mtr-packet. */
-const char *const packet_feature_names[PACKET_FEATURES] = {
-    "send-probe", "ip-4", "ip-6", "icmp", "udp", "tcp", "sctp",
-};
-
-#define FEATURE_SEND_PROBE (1U << 0)
-
-/* The questions of the start: the features, and behind them the version. */
-#define QUESTION_VERSION PACKET_FEATURES
-#define QUESTIONS (PACKET_FEATURES + 1)
+#include "write-queue.h"
 
 /* How long a child that closed its output may take to exit, in microseconds. */
 #define EXIT_USEC (1000 * 1000ULL)
@@ -42,26 +32,22 @@ struct PacketProcess {
     void *userdata;
 
     PacketChild child;
-    sd_event_source *reply_source;    /* its stdout; better priority than exit_source: what it said
-                                         counts before its death */
-    sd_event_source *write_source;    /* its stdin; on only while something is unwritten */
-    sd_event_source *exit_source;     /* owns the process: freeing it kills and reaps */
-    sd_event_source *patience_source; /* the time that the first answers, or the death after the
-                                         last, may take */
+    sd_event_source *reply_source; /* its stdout; of better priority than exit_source: what it said
+                                      counts before its death */
+    sd_event_source *exit_source;  /* owns the process: freeing it kills and reaps */
+    sd_event_source *patience_source; /* time for its first answers; after its last, time to die */
 
     bool started; /* answered its first questions */
     bool ended;   /* closed its output: takes no commands any more */
     bool lost;
     PacketSupport support;
-    Question questions[QUESTIONS];
+    Question questions[PACKET_SUPPORT_QUESTIONS];
     unsigned n_unanswered; /* questions */
 
     PacketSlot *slots; /* commands in the process, by token */
     int last_token;
 
-    char *unwritten; /* commands that the pipe has not taken yet */
-    size_t n_unwritten, unwritten_size;
-
+    WriteQueue commands;
     LineBuffer lines;
     char name[QUOTE_SIZE]; /* for messages */
 };
@@ -91,7 +77,7 @@ void packet_process_fail(PacketProcess *process, const char *reason)
     /* Freeing it kills and reaps the child: no answer of its can come after this. */
     process->exit_source = sd_event_source_disable_unref(process->exit_source);
     process->reply_source = sd_event_source_disable_unref(process->reply_source);
-    process->write_source = sd_event_source_disable_unref(process->write_source);
+    write_queue_deinit(&process->commands);
     process->patience_source = sd_event_source_disable_unref(process->patience_source);
 
     log_message(LOG_NOTICE, "mtr-packet %s [%d] %s; %u commands in it fail", process->name,
@@ -260,54 +246,6 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
  * The commands
  */
 
-/* Writes what the pipe takes. An error is no matter here: whoever cannot read any more has exited,
- * or will. */
-static void write_commands(PacketProcess *process)
-{
-    ssize_t n;
-
-    do
-        n = write(process->child.stdin_fd, process->unwritten, process->n_unwritten);
-    while (n < 0 && errno == EINTR);
-
-    if (n < 0 && errno != EAGAIN)
-        n = (ssize_t)process->n_unwritten;
-    if (n > 0) {
-        process->n_unwritten -= (size_t)n;
-        memmove(process->unwritten, process->unwritten + n, process->n_unwritten);
-    }
-    (void)sd_event_source_set_enabled(process->write_source,
-                                      process->n_unwritten > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
-}
-
-static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-    (void)source;
-    (void)fd;
-    (void)revents;
-
-    write_commands(userdata);
-    return 0;
-}
-
-/* Makes room for SIZE more bytes. */
-static int reserve(PacketProcess *process, size_t size)
-{
-    size_t needed = process->n_unwritten + size;
-    char *larger;
-
-    if (needed <= process->unwritten_size)
-        return 0;
-
-    needed *= 2;
-    larger = realloc(process->unwritten, needed);
-    if (!larger)
-        return -ENOMEM;
-    process->unwritten = larger;
-    process->unwritten_size = needed;
-    return 0;
-}
-
 /* The next token that no command has: from 1 to INT_MAX, then again from 1. */
 static int next_token(PacketProcess *process)
 {
@@ -323,15 +261,13 @@ static int next_token(PacketProcess *process)
 
 int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCommand *command)
 {
-    bool idle = process->n_unwritten == 0;
-    size_t length;
-    int r;
+    char *line;
 
     assert(slot->token == 0 && !process->lost);
 
-    r = reserve(process, PACKET_COMMAND_SIZE);
-    if (r < 0)
-        return r;
+    line = write_queue_reserve(&process->commands, PACKET_COMMAND_SIZE);
+    if (!line)
+        return -ENOMEM;
 
     slot->token = next_token(process);
     HASH_ADD(by_token, process->slots, token, sizeof(slot->token), slot);
@@ -340,12 +276,7 @@ int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCo
         return -ENOMEM;
     }
 
-    length = packet_command_format(command, slot->token, process->unwritten + process->n_unwritten);
-    process->n_unwritten += length;
-
-    /* With a backlog, the write source is on and comes back to it. */
-    if (idle)
-        write_commands(process);
+    write_queue_commit(&process->commands, packet_command_format(command, slot->token, line));
     return 0;
 }
 
@@ -363,22 +294,14 @@ static void on_answer(PacketSlot *slot, const PacketReply *reply, const Failure 
 {
     Question *question = CONTAINER_OF(slot, Question, slot);
     PacketProcess *process = question->process;
-    const char *version;
-
     if (failure)
         return; /* lost: its owner is told */
 
-    if (question->number != QUESTION_VERSION) {
-        if (packet_reply_supported(reply))
-            process->support.features |= 1U << question->number;
-    } else if ((version = packet_reply_argument(reply, "support"))) {
-        snprintf(process->support.version, sizeof(process->support.version), "%s", version);
-    }
-
+    packet_support_answer(&process->support, question->number, reply);
     if (--process->n_unanswered > 0)
         return;
 
-    if (!(process->support.features & FEATURE_SEND_PROBE)) {
+    if (!packet_support_can_probe(&process->support)) {
         packet_process_fail(process,
                             "cannot send probes: it says that it does not support send-probe");
         return;
@@ -396,13 +319,11 @@ static int ask(PacketProcess *process)
 {
     int r;
 
-    for (unsigned i = 0; i < QUESTIONS; i++) {
-        PacketCommand command = {.kind = PACKET_CHECK_SUPPORT};
+    for (unsigned i = 0; i < PACKET_SUPPORT_QUESTIONS; i++) {
+        PacketCommand command = packet_support_question(i);
         Question *question = &process->questions[i];
 
         *question = (Question){.slot.done = on_answer, .process = process, .number = i};
-        snprintf(command.feature, sizeof(command.feature), "%s",
-                 i == QUESTION_VERSION ? "version" : packet_feature_names[i]);
         r = packet_process_send(process, &question->slot, &command);
         if (r < 0)
             return r;
@@ -432,10 +353,7 @@ static int watch(PacketProcess *process)
         r = sd_event_add_io(event, &process->reply_source, child->stdout_fd, EPOLLIN, on_reply,
                             process);
     if (r >= 0)
-        r = sd_event_add_io(event, &process->write_source, child->stdin_fd, EPOLLOUT, on_writable,
-                            process);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(process->write_source, SD_EVENT_OFF);
+        r = write_queue_init(&process->commands, event, child->stdin_fd);
     if (r >= 0)
         r = wait_patiently(process, PACKET_PROCESS_START_USEC);
     return r < 0 ? r : 0;
@@ -480,12 +398,11 @@ PacketProcess *packet_process_free(PacketProcess *process)
 
     sd_event_source_disable_unref(process->exit_source);
     sd_event_source_disable_unref(process->reply_source);
-    sd_event_source_disable_unref(process->write_source);
+    write_queue_deinit(&process->commands);
     sd_event_source_disable_unref(process->patience_source);
     close_fd(process->child.stdin_fd);
     close_fd(process->child.stdout_fd);
     close_fd(process->child.status_fd);
-    free(process->unwritten);
     free(process);
     return NULL;
 }

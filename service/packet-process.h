@@ -17,6 +17,7 @@
 #include "hash.h"
 #include "outcome.h"
 #include "packet-protocol.h"
+#include "packet-support.h"
 #include "util.h"
 
 typedef struct PacketProcess PacketProcess;
@@ -46,17 +47,6 @@ struct PacketSlot {
     int token; /* 0 unless the command is in a process */
     UT_hash_handle by_token;
 };
-
-/* Features that every process is asked for when it starts; bit N of PacketSupport.features is the
- * Nth. */
-extern const char *const packet_feature_names[];
-#define PACKET_FEATURES 7
-
-/* What a process said of itself. Compares with memcmp(). */
-typedef struct PacketSupport {
-    char version[64]; /* "" where it did not say */
-    unsigned features;
-} PacketSupport;
 
 typedef struct PacketProcessEvents {
     /* The process takes commands from now on. */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "probe-report.h"
+
+#include <math.h>
+#include <string.h>
+
+static int read_labels(ProbeReport *report, sd_bus_message *reply)
+{
+    ReportLabel label;
+    int r;
+
+    r = sd_bus_message_enter_container(reply, 'a', "(uyby)");
+    if (r < 0)
+        return r;
+
+    while ((r = sd_bus_message_read(reply, "(uyby)", &label.label, &label.traffic_class,
+                                    &label.bottom_of_stack, &label.ttl)) > 0)
+        if (report->n_labels < REPORT_LABELS_MAX)
+            report->labels[report->n_labels++] = label;
+
+    return r < 0 ? r : sd_bus_message_exit_container(reply);
+}
+
+/* Reads the value of one detail; one that is no string is of a newer service, and left out. */
+static int read_detail(ProbeReport *report, sd_bus_message *reply, const char *name)
+{
+    const char *contents, *value;
+    int r;
+
+    r = sd_bus_message_peek_type(reply, NULL, &contents);
+    if (r < 0)
+        return r;
+    if (strcmp(contents, "s") != 0)
+        return sd_bus_message_skip(reply, "v");
+
+    r = sd_bus_message_read(reply, "v", "s", &value);
+    if (r < 0)
+        return r;
+
+    if (strcmp(name, "address") == 0)
+        report->address = value;
+    else if (report->n_details < REPORT_DETAILS_MAX)
+        report->details[report->n_details++] = (ReportDetail){name, value};
+    return 0;
+}
+
+static int read_details(ProbeReport *report, sd_bus_message *reply)
+{
+    const char *name;
+    int r;
+
+    r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+    if (r < 0)
+        return r;
+
+    while ((r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+        r = sd_bus_message_read(reply, "s", &name);
+        if (r >= 0)
+            r = read_detail(report, reply, name);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+        if (r < 0)
+            return r;
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(reply);
+}
+
+int probe_report_read(ProbeReport *ret, sd_bus_message *reply)
+{
+    ProbeReport report = {.address = ""};
+    int r, success;
+
+    r = sd_bus_message_read(reply, "bsds", &success, &report.result, &report.time_ms,
+                            &report.responder);
+    if (r >= 0)
+        r = read_labels(&report, reply);
+    if (r >= 0)
+        r = read_details(&report, reply);
+    if (r < 0)
+        return r;
+
+    report.success = success;
+    *ret = report;
+    return 0;
+}
+
+void probe_report_print(const ProbeReport *report, FILE *file)
+{
+    fputs(report->result, file);
+
+    if (report->responder[0])
+        fprintf(file, " from %s", report->responder);
+    else if (report->address[0])
+        fprintf(file, " to %s", report->address);
+    if (!isnan(report->time_ms))
+        fprintf(file, " in %.3f ms", report->time_ms);
+
+    for (size_t i = 0; i < report->n_labels; i++) {
+        const ReportLabel *label = &report->labels[i];
+
+        fprintf(file, "%s label %u tc %u s %d ttl %u", i == 0 ? " mpls" : ",", label->label,
+                label->traffic_class, label->bottom_of_stack, label->ttl);
+    }
+    for (size_t i = 0; i < report->n_details; i++)
+        fprintf(file, "%s%s %s", i == 0 ? " (" : ", ", report->details[i].name,
+                report->details[i].value);
+    fputs(report->n_details > 0 ? ")\n" : "\n", file);
+}
+
+static json_t *labels_to_json(const ProbeReport *report)
+{
+    json_t *labels = json_array();
+
+    for (size_t i = 0; labels && i < report->n_labels; i++) {
+        const ReportLabel *label = &report->labels[i];
+
+        /* appending takes the reference, and refuses NULL */
+        if (json_array_append_new(
+                labels, json_pack("{s:I, s:i, s:b, s:i}", "label", (json_int_t)label->label,
+                                  "traffic_class", label->traffic_class, "bottom_of_stack",
+                                  label->bottom_of_stack, "ttl", label->ttl)) < 0) {
+            json_decref(labels);
+            return NULL;
+        }
+    }
+    return labels;
+}
+
+static json_t *details_to_json(const ProbeReport *report)
+{
+    json_t *details = json_object();
+    int r = 0;
+
+    if (report->address[0])
+        r = json_object_set_new(details, "address", json_string(report->address));
+    for (size_t i = 0; r >= 0 && i < report->n_details; i++)
+        r = json_object_set_new(details, report->details[i].name,
+                                json_string(report->details[i].value));
+
+    if (r < 0) {
+        json_decref(details);
+        return NULL;
+    }
+    return details;
+}
+
+json_t *probe_report_to_json(const ProbeReport *report, const char *host)
+{
+    /* "o" takes the reference, and makes the whole fail on NULL; JSON has no NaN. */
+    return json_pack("{s:s, s:b, s:s, s:o, s:s, s:o, s:o}", "host", host, "success",
+                     (int)report->success, "result", report->result, "time_ms",
+                     isnan(report->time_ms) ? json_null() : json_real(report->time_ms), "responder",
+                     report->responder, "mpls", labels_to_json(report), "details",
+                     details_to_json(report));
+}

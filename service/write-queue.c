@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "write-queue.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static void flush(WriteQueue *queue)
+{
+    ssize_t n;
+
+    do
+        n = write(queue->fd, queue->data, queue->length);
+    while (n < 0 && errno == EINTR);
+
+    if (n < 0 && errno != EAGAIN)
+        n = (ssize_t)queue->length;
+    if (n > 0) {
+        queue->length -= (size_t)n;
+        memmove(queue->data, queue->data + n, queue->length);
+    }
+    (void)sd_event_source_set_enabled(queue->source,
+                                      queue->length > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)revents;
+
+    flush(userdata);
+    return 0;
+}
+
+int write_queue_init(WriteQueue *queue, sd_event *event, int fd)
+{
+    int r;
+
+    *queue = (WriteQueue){.fd = fd};
+
+    r = sd_event_add_io(event, &queue->source, fd, EPOLLOUT, on_writable, queue);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(queue->source, SD_EVENT_OFF);
+    return r < 0 ? r : 0;
+}
+
+void write_queue_deinit(WriteQueue *queue)
+{
+    queue->source = sd_event_source_disable_unref(queue->source);
+    free(queue->data);
+    queue->data = NULL;
+    queue->length = queue->size = 0;
+}
+
+char *write_queue_reserve(WriteQueue *queue, size_t size)
+{
+    size_t needed = queue->length + size;
+
+    if (needed > queue->size) {
+        char *larger = realloc(queue->data, 2 * needed);
+
+        if (!larger)
+            return NULL;
+        queue->data = larger;
+        queue->size = 2 * needed;
+    }
+    return queue->data + queue->length;
+}
+
+void write_queue_commit(WriteQueue *queue, size_t size)
+{
+    size_t waited = queue->length;
+
+    queue->length += size;
+    if (waited == 0)
+        flush(queue);
+}
