@@ -92,8 +92,6 @@ static void answer_check_support(sd_bus_message *call, const PacketCommand *comm
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
     int r;
 
-    (void)command;
-
     if (failure) {
         answer_failure(call, failure);
         return;
@@ -178,13 +176,6 @@ static int method_check_support(sd_bus_message *call, void *userdata, sd_bus_err
 static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
-    (void)bus;
-    (void)path;
-    (void)interface;
-    (void)property;
-    (void)userdata;
-    (void)error;
-
     return sd_bus_message_append(reply, "s", MTRPACKETD_VERSION);
 }
 
@@ -194,12 +185,6 @@ static int get_packet_version(sd_bus *bus, const char *path, const char *interfa
 {
     Manager *manager = userdata;
 
-    (void)bus;
-    (void)path;
-    (void)interface;
-    (void)property;
-    (void)error;
-
     return sd_bus_message_append(reply, "s", manager->support.version);
 }
 
@@ -208,12 +193,6 @@ static int get_features(sd_bus *bus, const char *path, const char *interface, co
 {
     Manager *manager = userdata;
     int r;
-
-    (void)bus;
-    (void)path;
-    (void)interface;
-    (void)property;
-    (void)error;
 
     r = sd_bus_message_open_container(reply, 'a', "s");
     for (unsigned i = 0; r >= 0 && i < PACKET_SUPPORT_FEATURES; i++)

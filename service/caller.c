@@ -37,8 +37,6 @@ static int on_identified(sd_bus_message *message, void *userdata, sd_bus_error *
     Failure failure;
     uint32_t uid = 0;
 
-    (void)ret_error;
-
     caller->question = sd_bus_slot_unref(caller->question);
 
     caller->identified = !sd_bus_message_is_method_error(message, NULL) &&
@@ -102,8 +100,6 @@ static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret
     Request *request, *next;
     const char *name;
     Caller *caller;
-
-    (void)ret_error;
 
     if (sd_bus_message_read_basic(message, 's', &name) < 0)
         return 0;

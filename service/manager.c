@@ -20,9 +20,6 @@ static int on_released(sd_bus_message *message, void *userdata, sd_bus_error *re
 {
     Manager *manager = userdata;
 
-    (void)message;
-    (void)ret_error;
-
     /*
      * Every call that the bus sent to the name's owner lies before this reply, and so was answered.
      * Later ones start the service anew.
@@ -52,9 +49,6 @@ static void stop(Manager *manager)
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
-    (void)source;
-    (void)info;
-
     stop(userdata);
     return 0;
 }
@@ -64,8 +58,6 @@ static int on_named(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
     Manager *manager = userdata;
     const sd_bus_error *error = sd_bus_message_get_error(message);
     uint32_t answer;
-
-    (void)ret_error;
 
     if (error) {
         log_message(LOG_ERR, "cannot own %s on the bus: %s", BUS_NAME, error->message);
@@ -86,9 +78,6 @@ static int on_named(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
 static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
     Manager *manager = userdata;
-
-    (void)message;
-    (void)ret_error;
 
     log_message(LOG_ERR, "the connection to the bus is lost");
     return sd_event_exit(manager->event, -ECONNRESET);

@@ -99,9 +99,6 @@ static int on_impatience(sd_event_source *source, uint64_t usec, void *userdata)
 {
     PacketProcess *process = userdata;
 
-    (void)source;
-    (void)usec;
-
     if (process->ended)
         packet_process_fail(process, "closed its output");
     else
@@ -194,9 +191,6 @@ static int on_reply(sd_event_source *source, int fd, uint32_t revents, void *use
     PacketProcess *process = userdata;
     ssize_t n;
 
-    (void)fd;
-    (void)revents;
-
     n = read_replies(process);
     if (n == -ESTALE)
         return 0;
@@ -221,8 +215,6 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
     const char *step;
     ssize_t n;
     int error;
-
-    (void)source;
 
     /* Its last words: only what is in the pipe, not what a child of its own may still say. */
     for (size_t total = 0; total < 1024 * 1024; total += (size_t)n) {

@@ -151,7 +151,8 @@ child_become(const char *path, char *const environment[], pid_t parent, const Pi
         goto fail;
 
     step = STEP_LIMIT;
-    if (prlimit(0, RLIMIT_NOFILE, &nofile, NULL) < 0) /* the unit's system-call filter has no setrlimit() */
+    if (prlimit(0, RLIMIT_NOFILE, &nofile, NULL) <
+        0) /* the unit's system-call filter has no setrlimit() */
         goto fail;
 
     step = STEP_SIGNALS;

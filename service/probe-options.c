@@ -208,10 +208,6 @@ static int read_timeout(const OptionKey *key, sd_bus_message *message, char type
 static int read_missing(const OptionKey *key, sd_bus_message *message, char type,
                         ProbeOptions *options, Failure *failure)
 {
-    (void)message;
-    (void)type;
-    (void)options;
-
     return failure_set(failure, OUTCOME_NOT_SUPPORTED, "option %s is not supported yet", key->name);
 }
 

@@ -139,8 +139,6 @@ static int on_loss(sd_event_source *source, void *userdata)
 {
     Scheduler *scheduler = userdata;
 
-    (void)source;
-
     scheduler->lost = packet_process_free(scheduler->lost);
     dispatch(scheduler);
     return 0;

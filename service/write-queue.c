@@ -29,10 +29,6 @@ static void flush(WriteQueue *queue)
 
 static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-    (void)source;
-    (void)fd;
-    (void)revents;
-
     flush(userdata);
     return 0;
 }

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+#define BUS_SOCKET "/run/dbus/system_bus_socket"
+#define BUS_ADDRESS "unix:path=" BUS_SOCKET
+#define BUS_LOG "/run/bus.log"
+#define POLICY_DIR "/usr/share/dbus-1/system.d"
+
+static void (*add_tests_function)(void);
+
+static const char *environment(const char *variable)
+{
+    const char *value = g_getenv(variable);
+
+    if (!value)
+        g_error("%s is not set: run this through meson test", variable);
+    return value;
+}
+
+static int run_tests(int argc, char *argv[])
+{
+    g_setenv("DBUS_SYSTEM_BUS_ADDRESS", BUS_ADDRESS, TRUE);
+    g_test_init(&argc, &argv, NULL);
+    add_tests_function();
+    return g_test_run();
+}
+
+int fixture_main(int argc, char *argv[], void (*add_tests)(void))
+{
+    const char *const trees[] = {environment("TEST_TREE"), NULL};
+
+    add_tests_function = add_tests;
+    return sandbox_run(argc, argv, trees, run_tests);
+}
+
+const char *fixture_program(const char *variable, const char *name)
+{
+    g_autofree char *path = g_build_filename("/run/programs", name, NULL);
+    const char *const cp[] = {"cp", "--", environment(variable), path, NULL};
+
+    /* The build may be in a directory that only root can enter. */
+    g_assert_cmpint(g_mkdir_with_parents("/run/programs", 0755), ==, 0);
+    if (access(path, F_OK) < 0)
+        g_assert_cmpint(fixture_command(cp, NULL, NULL), ==, 0);
+    return g_intern_string(path);
+}
+
+GPid fixture_spawn(const char *const argv[])
+{
+    g_autoptr(GError) error = NULL;
+    GPid pid;
+
+    g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL,
+                  NULL, &pid, &error);
+    g_assert_no_error(error);
+    return pid;
+}
+
+int fixture_command(const char *const argv[], char **ret_out, char **ret_err)
+{
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, ret_out, ret_err,
+                 &status, &error);
+    g_assert_no_error(error);
+    g_assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/*
+ * The bus
+ */
+
+/* Starts the daemon, and returns when it has printed its address: it listens from then on. */
+void fixture_bus(Fixture *fixture)
+{
+    const char *const argv[] = {"dbus-daemon", "--config-file=/usr/share/dbus-1/system.conf",
+                                "--nofork",    "--nopidfile",
+                                "--nosyslog",  "--print-address",
+                                NULL};
+    g_autoptr(GError) error = NULL;
+    const char *const cp[] = {"cp", "--", environment("TEST_POLICY"), POLICY_DIR, NULL};
+    int out, log;
+    char c;
+
+    *fixture = (Fixture){0};
+    g_assert_cmpint(fixture_command(cp, NULL, NULL), ==, 0);
+
+    log = open(BUS_LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    g_assert_cmpint(log, >=, 0);
+    g_spawn_async_with_pipes_and_fds(
+        NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, -1, -1, log,
+        NULL, NULL, 0, &fixture->bus_pid, NULL, &out, NULL, &error);
+    g_assert_no_error(error);
+    close(log);
+
+    do
+        g_assert_cmpint(read(out, &c, 1), ==, 1);
+    while (c != '\n');
+    close(out);
+}
+
+GDBusConnection *fixture_connect(uid_t uid)
+{
+    g_autoptr(GError) error = NULL;
+    GDBusConnection *connection;
+
+    /* The bus takes a connection's user from the socket, as it was when it connected. */
+    g_assert_cmpint(setresuid(uid, uid, 0), ==, 0);
+    connection =
+        g_dbus_connection_new_for_address_sync(BUS_ADDRESS,
+                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                               NULL, NULL, &error);
+    g_assert_cmpint(setresuid(0, 0, 0), ==, 0);
+    g_assert_no_error(error);
+    return connection;
+}
+
+void fixture_disconnect(GDBusConnection *connection)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_dbus_connection_close_sync(connection, NULL, &error);
+    g_assert_no_error(error);
+    g_object_unref(connection);
+}
+
+/*
+ * The service
+ */
+
+static void on_name(GDBusConnection *connection, const char *name, const char *owner,
+                    void *userdata)
+{
+    *(bool *)userdata = true;
+}
+
+void fixture_start(Fixture *fixture, const char *packet_command)
+{
+    g_autofree char *option = g_strdup_printf("--packet-command=%s", packet_command);
+    const char *const argv[] = {"setpriv",
+                                "--reuid=65534",
+                                "--regid=65534",
+                                "--clear-groups",
+                                "--inh-caps=-all,+net_raw",
+                                "--ambient-caps=-all,+net_raw",
+                                "--bounding-set=-all,+net_raw",
+                                "--no-new-privs",
+                                fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
+                                packet_command ? option : NULL,
+                                NULL};
+    bool named = false;
+    unsigned watch;
+
+    fixture_bus(fixture);
+    fixture->root = fixture_connect(0);
+    watch = g_bus_watch_name_on_connection(
+        fixture->root, SERVICE_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, on_name, NULL, &named, NULL);
+    fixture->service_pid = fixture_spawn(argv);
+    wait_until(&named);
+    g_bus_unwatch_name(watch);
+}
+
+int fixture_end_service(Fixture *fixture, int signal)
+{
+    int status;
+
+    g_assert_cmpint(kill(fixture->service_pid, signal), ==, 0);
+    g_assert_cmpint(waitpid(fixture->service_pid, &status, 0), ==, fixture->service_pid);
+    fixture->service_pid = 0;
+    return status;
+}
+
+void fixture_stop(Fixture *fixture)
+{
+    if (fixture->service_pid)
+        g_assert_cmpint(fixture_end_service(fixture, SIGTERM), ==, 0);
+
+    if (fixture->root)
+        fixture_disconnect(fixture->root);
+    g_assert_cmpint(kill(fixture->bus_pid, SIGTERM), ==, 0);
+    g_assert_cmpint(waitpid(fixture->bus_pid, NULL, 0), ==, fixture->bus_pid);
+    unlink(BUS_SOCKET);
+
+    g_assert_cmpuint(sandbox_processes(), ==, 0);
+}
+
+/*
+ * Calls
+ */
+
+void wait_until(const bool *flag)
+{
+    while (!*flag)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static void on_answer(GObject *source, GAsyncResult *result, void *userdata)
+{
+    g_autoptr(GError) error = NULL;
+    Answer *answer = userdata;
+
+    g_assert_false(answer->done); /* a call is answered once */
+    answer->value = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+    if (error) {
+        answer->error = g_dbus_error_get_remote_error(error);
+        g_dbus_error_strip_remote_error(error);
+        answer->message = g_strdup(error->message);
+    }
+    answer->done = true;
+}
+
+void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
+               const char *method, GVariant *arguments)
+{
+    *answer = (Answer){0};
+    g_dbus_connection_call(connection, SERVICE_NAME, SERVICE_PATH, interface, method, arguments,
+                           NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, on_answer, answer);
+}
+
+void call_start(Answer *answer, GDBusConnection *connection, const char *method,
+                GVariant *arguments)
+{
+    call_full(answer, connection, SERVICE_INTERFACE, method, arguments);
+}
+
+void call_wait(Answer *answer)
+{
+    wait_until(&answer->done);
+}
+
+void answer_clear(Answer *answer)
+{
+    g_assert_true(answer->done);
+    g_clear_pointer(&answer->value, g_variant_unref);
+    g_clear_pointer(&answer->error, g_free);
+    g_clear_pointer(&answer->message, g_free);
+    answer->done = false;
+}
+
+GVariant *probe_arguments(const char *host, const char *options)
+{
+    g_autoptr(GError) error = NULL;
+    GVariant *parsed;
+
+    parsed = g_variant_parse(G_VARIANT_TYPE_VARDICT, options ? options : "{}", NULL, NULL, &error);
+    g_assert_no_error(error);
+    return g_variant_new("(s@a{sv})", host, parsed);
+}
+
+void probe_wait(Answer *answer, GDBusConnection *connection, const char *host, const char *options)
+{
+    call_start(answer, connection, "Probe", probe_arguments(host, options));
+    call_wait(answer);
+}
+
+void assert_result(const Answer *answer, const char *result)
+{
+    const char *word;
+
+    if (answer->error)
+        g_error("%s: %s, where the result %s was expected", answer->error, answer->message, result);
+
+    g_assert_cmpstr(g_variant_get_type_string(answer->value), ==, "(bsdsa(uyby)a{sv})");
+    g_variant_get_child(answer->value, 1, "&s", &word);
+    g_assert_cmpstr(word, ==, result);
+}
+
+void assert_error(const Answer *answer, const char *error, const char *part)
+{
+    if (!answer->error) {
+        g_autofree char *text = g_variant_print(answer->value, FALSE);
+        g_error("%s, where the error %s was expected", text, error);
+    }
+
+    g_assert_cmpstr(answer->error, ==, error);
+    if (!strstr(answer->message, part))
+        g_error("the message \"%s\" has no \"%s\"", answer->message, part);
+}
+
+const char *answer_detail(const Answer *answer, const char *key)
+{
+    g_autoptr(GVariant) details = g_variant_get_child_value(answer->value, 5);
+    const char *value = NULL;
+
+    g_variant_lookup(details, key, "&s", &value);
+    return value;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The service on a system bus of its own, inside a sandbox: a real dbus-daemon with the
+ * distribution's configuration and our policy, the service as in its unit (an unprivileged user
+ * with CAP_NET_RAW), and clients of any user, which speak through GDBus so that the service's own
+ * D-Bus library is not the only judge.
+ */
+
+#include <gio/gio.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define SERVICE_NAME "org.mtrpacket.MtrPacket1"
+#define SERVICE_PATH "/org/mtrpacket/MtrPacket1"
+#define SERVICE_INTERFACE "org.mtrpacket.MtrPacket1"
+
+/* An unprivileged user that is not the service's. */
+#define FIXTURE_OTHER_UID 4242
+
+typedef struct Fixture {
+    GPid bus_pid;
+    GPid service_pid;      /* 0 once it has ended */
+    GDBusConnection *root; /* a client of uid 0 */
+} Fixture;
+
+/* What a call brought: a value, or the name and message of a D-Bus error. */
+typedef struct Answer {
+    bool done;
+    GVariant *value;
+    char *error, *message;
+} Answer;
+
+/**
+ * fixture_main() - run g_test tests in a sandbox with our policy
+ * @add_tests: adds them
+ *
+ * Return: the exit status for main().
+ */
+int fixture_main(int argc, char *argv[], void (*add_tests)(void));
+
+/** fixture_bus() - start the bus only; everything else of the fixture is 0 */
+void fixture_bus(Fixture *fixture);
+
+/**
+ * fixture_start() - start the bus, and the service on it, and wait until it owns its name
+ * @fixture: filled in
+ * @packet_command: its --packet-command=, or NULL for the real mtr-packet
+ */
+void fixture_start(Fixture *fixture, const char *packet_command);
+
+/** fixture_stop() - stop the service with SIGTERM, check that it exits with 0 and leaves no
+ * process, and stop the bus */
+void fixture_stop(Fixture *fixture);
+
+/** fixture_end_service() - send the service @signal, and return its wait status */
+int fixture_end_service(Fixture *fixture, int signal);
+
+/** fixture_connect() - a new connection to the bus of user @uid */
+GDBusConnection *fixture_connect(uid_t uid);
+
+/** fixture_disconnect() - leave the bus */
+void fixture_disconnect(GDBusConnection *connection);
+
+/** fixture_spawn() - start a program in the sandbox; its stderr is the test's */
+GPid fixture_spawn(const char *const argv[]);
+
+/**
+ * fixture_command() - run a program to its end
+ * @ret_out, @ret_err: what it wrote, to be freed; or NULL
+ *
+ * Return: its exit status.
+ */
+int fixture_command(const char *const argv[], char **ret_out, char **ret_err);
+
+/** fixture_program() - a copy of a built program, named by environment variable @variable, that
+ * every user may run */
+const char *fixture_program(const char *variable, const char *name);
+
+/** call_start() - call a method of the service's interface; @answer is filled in as the main
+ * context runs */
+void call_start(Answer *answer, GDBusConnection *connection, const char *method,
+                GVariant *arguments);
+
+/** call_full() - the same for any interface of the service's object, @interface.@method */
+void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
+               const char *method, GVariant *arguments);
+
+/** call_wait() - run the main context until the answer is there */
+void call_wait(Answer *answer);
+
+/** wait_until() - run the main context until @flag is true */
+void wait_until(const bool *flag);
+
+/** answer_clear() - free what the answer holds; it may be used again */
+void answer_clear(Answer *answer);
+
+/** probe_arguments() - the arguments of Probe; @options is GVariant text of an a{sv}, or NULL for
+ * none */
+GVariant *probe_arguments(const char *host, const char *options);
+
+/** probe_wait() - Probe, and wait for its answer */
+void probe_wait(Answer *answer, GDBusConnection *connection, const char *host, const char *options);
+
+/** assert_result() - check that the answer is a result with this word, and show it if it is not */
+void assert_result(const Answer *answer, const char *result);
+
+/** assert_error() - check that the answer is this error, with @part in its message */
+void assert_error(const Answer *answer, const char *error, const char *part);
+
+/** answer_detail() - a string of the probe's details, or NULL */
+const char *answer_detail(const Answer *answer, const char *key);
+
+#define ERROR_INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
+#define ERROR_NOT_SUPPORTED "org.freedesktop.DBus.Error.NotSupported"
+#define ERROR_ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
+#define ERROR_HOST_RESOLVE SERVICE_INTERFACE ".Error.HostResolve"
+#define ERROR_PROCESS SERVICE_INTERFACE ".Error.Process"
+#define ERROR_STATE SERVICE_INTERFACE ".Error.State"
+#define ERROR_CANCELLED SERVICE_INTERFACE ".Error.Cancelled"

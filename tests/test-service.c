@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The service against the real mtr-packet, on loopback and into a black hole. */
+
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "fixture.h"
+#include "sandbox.h"
+
+static void test_probe(const void *argument)
+{
+    const char *const *const row = argument; /* host, options */
+    g_autofree char *responder = NULL;
+    g_autoptr(GVariant) mpls = NULL;
+    gboolean success;
+    Fixture fixture;
+    Answer answer;
+    double time_ms;
+
+    fixture_start(&fixture, NULL);
+    probe_wait(&answer, fixture.root, row[0], row[1]);
+    assert_result(&answer, "reply");
+
+    g_variant_get(answer.value, "(bsds@a(uyby)a{sv})", &success, NULL, &time_ms, &responder, &mpls,
+                  NULL);
+    g_assert_true(success);
+    g_assert_cmpstr(responder, ==, row[0]);
+    g_assert_cmpfloat(time_ms, >, 0);
+    g_assert_cmpfloat(time_ms, <, 10000);
+    g_assert_cmpuint(g_variant_n_children(mpls), ==, 0);
+    g_assert_cmpstr(answer_detail(&answer, "address"), ==, row[0]);
+
+    answer_clear(&answer);
+    fixture_stop(&fixture);
+}
+
+static const char *const probes[][3] = {
+    {"127.0.0.1", NULL, "/service/probe/icmp-4"},
+    {"::1", NULL, "/service/probe/icmp-6"},
+    {"127.0.0.1", "{'protocol': <'udp'>}", "/service/probe/udp-4"},
+    {"::1", "{'protocol': <'udp'>, 'port': <53>}", "/service/probe/udp-6"},
+    {"127.0.0.1", "{'protocol': <'udp'>, 'port': <uint16 53>, 'local_port': <uint64 5353>}",
+     "/service/probe/udp-ports-4"},
+    {"127.0.0.1", "{'protocol': <'tcp'>, 'port': <uint32 9>}", "/service/probe/tcp-4"},
+    {"::1", "{'protocol': <'tcp'>}", "/service/probe/tcp-6"},
+    {"127.0.0.1",
+     "{'ttl': <byte 0x01>, 'size': <int64 9000>, 'bit_pattern': <int16 255>, 'tos': <8>, "
+     "'timeout': <60.0>, 'ip_version': <4>}",
+     "/service/probe/all-options-4"},
+    {"::1", "{'ttl': <255>, 'size': <0>, 'bit_pattern': <0>, 'tos': <255>, 'timeout': <1>}",
+     "/service/probe/all-options-6"},
+};
+
+/* What mtr-packet itself refuses is a result, with its reason. */
+static void test_refused_by_packet(void)
+{
+    Fixture fixture;
+    Answer answer;
+    double time_ms;
+
+    fixture_start(&fixture, NULL);
+
+    /* the kernel here may have SCTP: then the answer is no refusal */
+    call_start(&answer, fixture.root, "CheckSupport", g_variant_new("(s)", "sctp"));
+    call_wait(&answer);
+    if (g_variant_equal(answer.value, g_variant_new("(b)", FALSE))) {
+        answer_clear(&answer);
+        probe_wait(&answer, fixture.root, "127.0.0.1", "{'protocol': <'sctp'>}");
+        assert_result(&answer, "invalid-argument");
+        g_assert_cmpstr(answer_detail(&answer, "reason"), ==, "protocol-not-supported");
+    }
+    answer_clear(&answer);
+
+    /* no route: there is only loopback here */
+    probe_wait(&answer, fixture.root, "192.0.2.1", "{'timeout': <1>}");
+    g_assert_null(answer.error);
+    g_variant_get_child(answer.value, 2, "d", &time_ms);
+    g_assert_true(isnan(time_ms));
+    g_assert_cmpstr(answer_detail(&answer, "address"), ==, "192.0.2.1");
+    answer_clear(&answer);
+
+    fixture_stop(&fixture);
+}
+
+/* The service's own refusals: named errors that say what was wrong, and the service is as it was.
+ */
+static void test_refused(void)
+{
+    static const struct {
+        const char *host, *options, *error, *part;
+    } cases[] = {
+        {"", NULL, ERROR_INVALID_ARGS, "host is empty"},
+        {"localhost", NULL, ERROR_NOT_SUPPORTED, "\"localhost\" is not a numeric"},
+        {"127.0.0.1 ttl 1", NULL, ERROR_NOT_SUPPORTED, "\"127.0.0.1 ttl 1\""},
+        {"127.0.0.1\n2 send-probe", NULL, ERROR_NOT_SUPPORTED, "\\x0a"},
+        {"224.0.0.1", NULL, ERROR_INVALID_ARGS, "multicast"},
+        {"::ffff:127.0.0.1", NULL, ERROR_INVALID_ARGS, "IPv6"},
+        {"127.0.0.1", "{'ip_version': <6>}", ERROR_HOST_RESOLVE, "127.0.0.1"},
+        {"127.0.0.1", "{'ttl': <256>}", ERROR_INVALID_ARGS, "ttl is 256, an integer from 1 to 255"},
+        {"127.0.0.1", "{'ttl': <'1'>}", ERROR_INVALID_ARGS, "ttl has a value of D-Bus type 's'"},
+        {"127.0.0.1", "{'Ttl': <1>}", ERROR_INVALID_ARGS, "\"Ttl\" is unknown"},
+        {"127.0.0.1", "{'ttl': <1>, 'ttl': <2>}", ERROR_INVALID_ARGS, "ttl is given twice"},
+        {"127.0.0.1", "{'port': <53>}", ERROR_INVALID_ARGS, "port is 53, but protocol is \"icmp\""},
+        {"127.0.0.1", "{'timeout': <0.5>}", ERROR_NOT_SUPPORTED, "0.5"},
+        {"127.0.0.1", "{'mark': <uint32 1>}", ERROR_NOT_SUPPORTED, "mark"},
+        {"127.0.0.1", "{'local_ip': <'127.0.0.1'>}", ERROR_NOT_SUPPORTED, "local_ip"},
+        {"::1", "{'protocol': <'udp'>, 'port': <53>, 'local_port': <5353>}", ERROR_NOT_SUPPORTED,
+         "port (53) and local_port (5353)"},
+    };
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        probe_wait(&answer, fixture.root, cases[i].host, cases[i].options);
+        assert_error(&answer, cases[i].error, cases[i].part);
+        answer_clear(&answer);
+    }
+
+    /* Nothing of this has started mtr-packet: the bus and the service are all there is. */
+    g_assert_cmpuint(sandbox_processes(), ==, 2);
+
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    assert_result(&answer, "reply");
+    answer_clear(&answer);
+    fixture_stop(&fixture);
+}
+
+static void test_check_support(void)
+{
+    static const struct {
+        const char *feature;
+        gboolean supported;
+    } cases[] = {{"send-probe", TRUE}, {"ip-4", TRUE}, {"ip-6", TRUE},      {"icmp", TRUE},
+                 {"udp", TRUE},        {"tcp", TRUE},  {"nonsense", FALSE}, {"version", FALSE}};
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        gboolean supported;
+
+        call_start(&answer, fixture.root, "CheckSupport", g_variant_new("(s)", cases[i].feature));
+        call_wait(&answer);
+        g_assert_null(answer.error);
+        g_variant_get(answer.value, "(b)", &supported);
+        g_assert_cmpint(supported, ==, cases[i].supported);
+        answer_clear(&answer);
+    }
+
+    call_start(&answer, fixture.root, "CheckSupport", g_variant_new("(s)", "mark"));
+    call_wait(&answer);
+    assert_error(&answer, ERROR_NOT_SUPPORTED, "mark");
+    answer_clear(&answer);
+
+    call_start(&answer, fixture.root, "CheckSupport",
+               g_variant_new("(s)", "x\n1 send-probe ip-4 127.0.0.1"));
+    call_wait(&answer);
+    assert_error(&answer, ERROR_INVALID_ARGS, "\"x\\x0a1 send-probe ip-4 127.0.0.1\"");
+    answer_clear(&answer);
+    fixture_stop(&fixture);
+}
+
+#define MANY 100
+
+/* As many at once as a bus lets a connection have waiting, or nearly: every one gets its own
+ * answer. */
+static void test_hundred(void)
+{
+    Fixture fixture;
+    Answer answers[MANY];
+
+    fixture_start(&fixture, NULL);
+    for (unsigned i = 0; i < MANY; i++) {
+        g_autofree char *host = g_strdup_printf("127.0.0.%u", i + 1);
+
+        call_start(&answers[i], fixture.root, "Probe", probe_arguments(host, NULL));
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        g_autofree char *host = g_strdup_printf("127.0.0.%u", i + 1);
+        const char *responder;
+
+        call_wait(&answers[i]);
+        assert_result(&answers[i], "reply");
+        g_variant_get_child(answers[i].value, 3, "&s", &responder);
+        g_assert_cmpstr(responder, ==, host);
+        g_assert_cmpstr(answer_detail(&answers[i], "address"), ==, host);
+        answer_clear(&answers[i]);
+    }
+    fixture_stop(&fixture);
+}
+
+/* An interface whose neighbour takes every packet and answers none: 192.0.2.2 and 2001:db8::2. */
+static void dig_black_hole(void)
+{
+    static const char *const lines[] = {
+        "ip link add hole type veth peer name bottom",
+        "ip addr add 192.0.2.1/24 dev hole",
+        "ip addr add 2001:db8::1/64 dev hole nodad",
+        "ip link set hole up",
+        "ip link set bottom up",
+        "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev hole nud permanent",
+        "ip neigh add 2001:db8::2 lladdr 02:00:00:00:00:02 dev hole nud permanent",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_auto(GStrv) argv = g_strsplit(lines[i], " ", -1);
+
+        g_assert_cmpint(fixture_command((const char *const *)argv, NULL, NULL), ==, 0);
+    }
+}
+
+static void fill_black_hole(void)
+{
+    const char *const argv[] = {"ip", "link", "del", "hole", NULL};
+
+    g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 0);
+}
+
+#define SILENT 90
+#define LOUD 10
+
+/* Probes that nobody answers delay no others, and end with their timeout. */
+static void test_black_hole(void)
+{
+    Answer silent[SILENT], loud[LOUD];
+    gint64 start, elapsed;
+    Fixture fixture;
+
+    dig_black_hole();
+    fixture_start(&fixture, NULL);
+
+    start = g_get_monotonic_time();
+    for (unsigned i = 0; i < SILENT; i++) {
+        static const char *const protocols[] = {"icmp", "udp", "tcp"};
+        g_autofree char *options =
+            g_strdup_printf("{'timeout': <2>, 'protocol': <'%s'>}", protocols[i % 3]);
+
+        call_start(&silent[i], fixture.root, "Probe",
+                   probe_arguments(i % 2 ? "192.0.2.2" : "2001:db8::2", options));
+    }
+    for (unsigned i = 0; i < LOUD; i++)
+        call_start(&loud[i], fixture.root, "Probe", probe_arguments("127.0.0.1", NULL));
+
+    for (unsigned i = 0; i < LOUD; i++) {
+        call_wait(&loud[i]);
+        assert_result(&loud[i], "reply");
+        answer_clear(&loud[i]);
+    }
+    for (unsigned i = 0; i < SILENT; i++)
+        g_assert_false(silent[i].done);
+
+    for (unsigned i = 0; i < SILENT; i++) {
+        gboolean success;
+        double time_ms;
+
+        call_wait(&silent[i]);
+        assert_result(&silent[i], "no-reply");
+        g_variant_get_child(silent[i].value, 0, "b", &success);
+        g_assert_false(success);
+        g_variant_get_child(silent[i].value, 2, "d", &time_ms);
+        g_assert_true(isnan(time_ms));
+        answer_clear(&silent[i]);
+    }
+    elapsed = g_get_monotonic_time() - start;
+    g_assert_cmpint(elapsed, >=, 2 * G_USEC_PER_SEC);
+
+    fixture_stop(&fixture);
+    fill_black_hole();
+}
+
+/* A call that expects no reply gets none, and is carried out. */
+static void test_no_reply_expected(void)
+{
+    g_autoptr(GDBusMessage) message =
+        g_dbus_message_new_method_call(SERVICE_NAME, SERVICE_PATH, SERVICE_INTERFACE, "Probe");
+    g_autoptr(GError) error = NULL;
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, NULL);
+
+    g_dbus_message_set_body(message, probe_arguments("127.0.0.1", "{'ttl': <0>}"));
+    g_dbus_message_set_flags(message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+    g_dbus_connection_send_message(fixture.root, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
+                                   &error);
+    g_assert_no_error(error);
+
+    /* The bus would say that an unexpected reply is refused, and sd-bus would not mind; GDBus would
+     * drop it. What counts is that the next call, behind it, has its own answer. */
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    assert_result(&answer, "reply");
+    answer_clear(&answer);
+    fixture_stop(&fixture);
+}
+
+/* A caller that leaves takes its requests along: the others and the service go on. */
+static void test_caller_leaves(void)
+{
+    GDBusConnection *leaver;
+    Answer silent[SILENT], answer;
+    Fixture fixture;
+
+    dig_black_hole();
+    fixture_start(&fixture, NULL);
+
+    leaver = fixture_connect(0);
+    for (unsigned i = 0; i < SILENT; i++)
+        call_start(&silent[i], leaver, "Probe", probe_arguments("192.0.2.2", "{'timeout': <1>}"));
+    call_start(&answer, leaver, "Probe", probe_arguments("127.0.0.1", NULL));
+    call_wait(&answer); /* the silent ones are in mtr-packet now */
+    answer_clear(&answer);
+    fixture_disconnect(leaver);
+    for (unsigned i = 0; i < SILENT; i++) {
+        call_wait(&silent[i]); /* GDBus's own error */
+        answer_clear(&silent[i]);
+    }
+
+    /* Longer than theirs: mtr-packet answers them, who have nobody, while this one waits. */
+    probe_wait(&answer, fixture.root, "192.0.2.2", "{'timeout': <2>}");
+    assert_result(&answer, "no-reply");
+    answer_clear(&answer);
+
+    fixture_stop(&fixture);
+    fill_black_hole();
+}
+
+static void on_signal(GDBusConnection *connection, const char *sender, const char *path,
+                      const char *interface, const char *signal, GVariant *parameters,
+                      void *userdata)
+{
+    *(GVariant **)userdata = g_variant_ref(parameters);
+}
+
+static GVariant *get_property(GDBusConnection *connection, const char *name)
+{
+    GVariant *value;
+    Answer answer;
+
+    call_full(&answer, connection, "org.freedesktop.DBus.Properties", "Get",
+              g_variant_new("(ss)", SERVICE_INTERFACE, name));
+    call_wait(&answer);
+    g_assert_null(answer.error);
+    g_variant_get(answer.value, "(v)", &value);
+    answer_clear(&answer);
+    return value;
+}
+
+static void test_properties(void)
+{
+    static const char *const features[] = {"send-probe", "ip-4", "ip-6", "icmp", "udp", "tcp"};
+    g_autoptr(GVariant) version = NULL, packet_version = NULL, old_packet_version = NULL,
+                        old_features = NULL, new_features = NULL, changed = NULL, values = NULL;
+    g_autofree const char **names = NULL;
+    const char *interface, *announced;
+    Fixture fixture;
+    Answer answer;
+    unsigned subscription;
+
+    fixture_start(&fixture, NULL);
+    subscription = g_dbus_connection_signal_subscribe(
+        fixture.root, SERVICE_NAME, "org.freedesktop.DBus.Properties", "PropertiesChanged",
+        SERVICE_PATH, SERVICE_INTERFACE, G_DBUS_SIGNAL_FLAGS_NONE, on_signal, &changed, NULL);
+
+    version = get_property(fixture.root, "Version");
+    g_assert_cmpstr(g_variant_get_string(version, NULL), ==, g_getenv("TEST_VERSION"));
+    old_packet_version = get_property(fixture.root, "PacketVersion");
+    g_assert_cmpstr(g_variant_get_string(old_packet_version, NULL), ==, "");
+    old_features = get_property(fixture.root, "Features");
+    g_assert_cmpuint(g_variant_n_children(old_features), ==, 0);
+
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    answer_clear(&answer);
+
+    packet_version = get_property(fixture.root, "PacketVersion");
+    g_assert_cmpstr(g_variant_get_string(packet_version, NULL), !=, "");
+    new_features = get_property(fixture.root, "Features");
+    names = g_variant_get_strv(new_features, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(features); i++)
+        g_assert_true(g_strv_contains(names, features[i]));
+
+    /* The signal left before the probe's answer, and so is here. */
+    g_assert_nonnull(changed);
+    g_variant_get(changed, "(&s@a{sv}as)", &interface, &values, NULL);
+    g_assert_cmpstr(interface, ==, SERVICE_INTERFACE);
+    g_assert_true(g_variant_lookup(values, "PacketVersion", "&s", &announced));
+    g_assert_cmpstr(announced, ==, g_variant_get_string(packet_version, NULL));
+    g_assert_true(g_variant_lookup(values, "Features", "as", NULL));
+
+    g_dbus_connection_signal_unsubscribe(fixture.root, subscription);
+    fixture_stop(&fixture);
+}
+
+/* SIGTERM and SIGINT: what is in flight is answered, the name goes, the exit status is 0. */
+static void test_stop(const void *argument)
+{
+    Answer silent[SILENT];
+    Fixture fixture;
+    Answer answer;
+
+    dig_black_hole();
+    fixture_start(&fixture, NULL);
+
+    for (unsigned i = 0; i < SILENT; i++)
+        call_start(&silent[i], fixture.root, "Probe", probe_arguments("192.0.2.2", NULL));
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    answer_clear(&answer);
+
+    g_assert_cmpint(fixture_end_service(&fixture, GPOINTER_TO_INT(argument)), ==, 0);
+    for (unsigned i = 0; i < SILENT; i++) {
+        call_wait(&silent[i]);
+        assert_error(&silent[i], ERROR_CANCELLED, "stopped");
+        answer_clear(&silent[i]);
+    }
+    g_assert_cmpuint(sandbox_processes(), ==, 1); /* the bus */
+
+    fixture_stop(&fixture);
+    fill_black_hole();
+}
+
+/* A bus that goes away ends the service, with an error. */
+static void test_bus_gone(void)
+{
+    Fixture fixture;
+    Answer answer;
+    int status;
+
+    fixture_start(&fixture, NULL);
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    answer_clear(&answer);
+
+    g_assert_cmpint(kill(fixture.bus_pid, SIGKILL), ==, 0);
+    g_assert_cmpint(waitpid(fixture.service_pid, &status, 0), ==, fixture.service_pid);
+    g_assert_true(WIFEXITED(status));
+    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+    fixture.service_pid = 0;
+
+    g_clear_object(&fixture.root);
+    fixture_stop(&fixture);
+}
+
+static void add_tests(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(probes); i++)
+        g_test_add_data_func(probes[i][2], probes[i], test_probe);
+    g_test_add_func("/service/refused-by-packet", test_refused_by_packet);
+    g_test_add_func("/service/refused", test_refused);
+    g_test_add_func("/service/check-support", test_check_support);
+    g_test_add_func("/service/hundred", test_hundred);
+    g_test_add_func("/service/black-hole", test_black_hole);
+    g_test_add_func("/service/no-reply-expected", test_no_reply_expected);
+    g_test_add_func("/service/caller-leaves", test_caller_leaves);
+    g_test_add_func("/service/properties", test_properties);
+    g_test_add_data_func("/service/stop/sigterm", GINT_TO_POINTER(SIGTERM), test_stop);
+    g_test_add_data_func("/service/stop/sigint", GINT_TO_POINTER(SIGINT), test_stop);
+    g_test_add_func("/service/bus-gone", test_bus_gone);
+}
+
+int main(int argc, char *argv[])
+{
+    return fixture_main(argc, argv, add_tests);
+}
