@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A scripted mtr-packet, for the faults that the real one cannot produce on demand. It answers
+ * questions and probes as mtr-packet does, unless the name that it was started by, or a probe's
+ * bit-pattern, says otherwise.
+ */
+
+#include <ctype.h>
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "fake-packet.h"
+
+#define HELD_MAX 4096
+
+typedef struct Fake {
+    const char *name; /* that it was started by */
+    int held[HELD_MAX];
+    unsigned n_held;
+} Fake;
+
+/* The value of an argument in the line, or NULL; static. */
+static const char *argument(const char *line, const char *name)
+{
+    static char value[256];
+    char pattern[64];
+    const char *found;
+
+    snprintf(pattern, sizeof(pattern), " %s ", name);
+    found = strstr(line, pattern);
+    if (!found || sscanf(found + strlen(pattern), "%255s", value) != 1)
+        return NULL;
+    return value;
+}
+
+static void release(Fake *fake)
+{
+    unsigned n = fake->n_held;
+
+    while (fake->n_held > 0)
+        printf("%d reply ip-4 127.0.0.1 round-trip-time 7 held %u\n", fake->held[--fake->n_held],
+               n);
+}
+
+/* Holds a probe's answer back. At as many as may be in flight, it sees whether there are more, and
+ * answers all. */
+static void hold(Fake *fake, int token)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    fake->held[fake->n_held++] = token;
+    if (fake->n_held < 1000)
+        return;
+
+    /* The time in which one too many would show; if the machine is slower, it is missed, not
+     * invented. */
+    if (poll(&input, 1, 300) > 0)
+        printf("%d too-many\n", fake->held[--fake->n_held]);
+    release(fake);
+}
+
+/* Reads nothing until the pipe is full: whoever writes must wait, and not block. Gives up after ten
+ * seconds. */
+static void wait_for_full_pipe(void)
+{
+    int size = 0;
+
+    for (unsigned i = 0; size < 60000 && i < 1000; i++) {
+        poll(NULL, 0, 10); /* nothing tells that a pipe has filled */
+        if (ioctl(STDIN_FILENO, FIONREAD, &size) < 0)
+            exit(EXIT_FAILURE);
+    }
+    if (size < 60000)
+        exit(6);
+}
+
+/* Says what it is: descriptors, their limit, blocked and ignored signals, capabilities,
+ * environment. */
+static void inspect(int token)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct rlimit limit;
+    char line[256];
+    FILE *status;
+
+    printf("%d inspected pid %d fds ", token, getpid());
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != dirfd(directory))
+            printf("%s.", entry->d_name);
+    closedir(directory);
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    printf(" nofile %lu-%lu", (unsigned long)limit.rlim_cur, (unsigned long)limit.rlim_max);
+
+    status = fopen("/proc/self/status", "r");
+    while (fgets(line, sizeof(line), status)) {
+        char key[32], value[64];
+
+        if (sscanf(line, "%31[^:]: %63s", key, value) == 2 &&
+            (strncmp(key, "Sig", 3) == 0 || strncmp(key, "Cap", 3) == 0 ||
+             strcmp(key, "Uid") == 0 || strcmp(key, "NoNewPrivs") == 0))
+            printf(" %s %s", key, value);
+    }
+    fclose(status);
+
+    printf(" environment ");
+    for (char **variable = environ; *variable; variable++)
+        printf("%.*s.", (int)strcspn(*variable, "="), *variable);
+    printf("\n");
+}
+
+static void long_line(void)
+{
+    for (unsigned i = 0; i < 4097; i++)
+        putchar('x');
+    putchar('\n');
+}
+
+static void handle_probe(Fake *fake, int token, const char *line)
+{
+    const char *pattern = argument(line, "bit-pattern");
+
+    switch (pattern ? atoi(pattern) : FAKE_REPLY) {
+    case FAKE_DIE:
+        raise(SIGKILL);
+        break;
+    case FAKE_EXIT:
+        exit(3);
+    case FAKE_ANSWER_AND_EXIT:
+        printf("%d reply ip-4 127.0.0.1 round-trip-time 9\n", token);
+        exit(4);
+    case FAKE_CLOSE:
+        fclose(stdout);
+        close(STDOUT_FILENO);
+        break;
+    case FAKE_GARBAGE:
+        printf("Segmentation fault \x1b[31m\n");
+        break;
+    case FAKE_TOKEN_ZERO:
+        printf("0 command-parse-error\n");
+        break;
+    case FAKE_TOKEN_UNKNOWN:
+        printf("%d no-reply\n", token + 1);
+        break;
+    case FAKE_TOKEN_TWICE:
+        printf("%d no-reply\n%d no-reply\n", token, token);
+        break;
+    case FAKE_LONG_LINE:
+        long_line();
+        break;
+    case FAKE_MPLS:
+        printf("%d ttl-expired ip-4 10.1.2.3 round-trip-time 1234 mpls 16004,5,0,254,3,0,1,1\n",
+               token);
+        break;
+    case FAKE_MPLS_BROKEN:
+        printf("%d ttl-expired ip-4 10.1.2.3 round-trip-time 1234 mpls 16004,5,0\n", token);
+        break;
+    case FAKE_UNKNOWN:
+        printf("%d wait-tcp-respone-timeout errno 110 address mine address-of nobody\n", token);
+        break;
+    case FAKE_HOLD:
+        hold(fake, token);
+        break;
+    case FAKE_WAIT_FOR_FULL_PIPE:
+        wait_for_full_pipe();
+        hold(fake, token);
+        break;
+    case FAKE_INSPECT:
+        inspect(token);
+        break;
+    default:
+        printf("%d reply ip-4 127.0.0.1 round-trip-time 5\n", token);
+    }
+}
+
+static void handle_question(Fake *fake, int token, const char *line)
+{
+    const char *feature = argument(line, "feature");
+
+    if (strcmp(feature, "release") == 0)
+        release(fake);
+
+    if (strcmp(feature, "version") == 0)
+        printf("%d feature-support support 0.fake\n", token);
+    else if (strcmp(fake->name, FAKE_NAME_NO_PROBES) == 0)
+        printf("%d unknown-command\n", token);
+    else
+        printf("%d feature-support support ok\n", token);
+}
+
+int main(int argc, char *argv[])
+{
+    Fake fake = {.name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0]};
+    char line[4096], word[32];
+    int token;
+
+    /* Whole lines, as mtr-packet's are: but buffered further than a pipe needs, so that it must
+     * flush. */
+    setvbuf(stdout, NULL, _IOLBF, 8192);
+
+    while (fgets(line, sizeof(line), stdin)) {
+        if (strcmp(fake.name, FAKE_NAME_SILENT) == 0)
+            continue;
+        if (sscanf(line, "%d %31s", &token, word) != 2)
+            return 5;
+        if (strcmp(word, "send-probe") == 0)
+            handle_probe(&fake, token, line);
+        else
+            handle_question(&fake, token, line);
+        fflush(stdout);
+    }
+    return 0;
+}

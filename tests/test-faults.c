@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The service against a scripted mtr-packet: what the real one does not do on demand. */
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "fake-packet.h"
+#include "fixture.h"
+#include "sandbox.h"
+
+static const char *fake(const char *name)
+{
+    return fixture_program("TEST_FAKE_PACKET", name);
+}
+
+static void start_probe(Answer *answer, GDBusConnection *connection, int pattern)
+{
+    g_autofree char *options = g_strdup_printf("{'bit_pattern': <%d>}", pattern);
+
+    call_start(answer, connection, "Probe", probe_arguments("127.0.0.1", options));
+}
+
+static void fake_probe(Answer *answer, GDBusConnection *connection, int pattern)
+{
+    start_probe(answer, connection, pattern);
+    call_wait(answer);
+}
+
+static void check_support(Answer *answer, GDBusConnection *connection, const char *feature)
+{
+    call_start(answer, connection, "CheckSupport", g_variant_new("(s)", feature));
+    call_wait(answer);
+    g_assert_null(answer->error);
+}
+
+/* No program, no such program, one that does something else: Process errors that say so, each time
+ * anew. */
+static void test_start(const void *argument)
+{
+    const char *const *row = argument; /* path, or "=" and the fake's name; part of the message */
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, row[0][0] == '=' ? fake(row[0] + 1) : row[0]);
+    for (unsigned i = 0; i < 2; i++) {
+        probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+        assert_error(&answer, ERROR_PROCESS, row[1]);
+        answer_clear(&answer);
+    }
+    call_start(&answer, fixture.root, "CheckSupport", g_variant_new("(s)", "icmp"));
+    call_wait(&answer);
+    assert_error(&answer, ERROR_PROCESS, row[1]);
+    answer_clear(&answer);
+
+    g_assert_cmpuint(sandbox_processes(), ==, 2); /* the bus and the service */
+    fixture_stop(&fixture);
+}
+
+static const char *const starts[][3] = {
+    {"/nowhere/mtr-packet", "could not execute it: No such file or directory",
+     "/faults/start/missing"},
+    {"no-such-packet", "there is no such program", "/faults/start/missing-in-path"},
+    {"/etc", "could not execute it: Permission denied", "/faults/start/directory"},
+    {"/etc/passwd", "could not execute it: Permission denied", "/faults/start/no-program"},
+    {"/bin/true", "exited with status 0", "/faults/start/true"},
+    {"/bin/false", "exited with status 1", "/faults/start/false"},
+    {"/bin/echo hello", "No such file or directory", "/faults/start/shell-line"},
+    {"/bin/echo", "sent a line that is no reply: \"\"", "/faults/start/echo"},
+    {"=" FAKE_NAME_NO_PROBES, "does not support send-probe", "/faults/start/no-probes"},
+};
+
+/* A program that never answers its first commands: everybody who waits for it hears of it together.
+ */
+static void test_silent(void)
+{
+    Answer answers[10];
+    Fixture fixture;
+
+    fixture_start(&fixture, fake(FAKE_NAME_SILENT));
+    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++)
+        start_probe(&answers[i], fixture.root, FAKE_REPLY);
+    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++) {
+        call_wait(&answers[i]);
+        assert_error(&answers[i], ERROR_PROCESS, "did not answer its first commands within 5 s");
+        answer_clear(&answers[i]);
+    }
+    g_assert_cmpuint(sandbox_processes(), ==, 2);
+    fixture_stop(&fixture);
+}
+
+static const struct {
+    const char *path;
+    int pattern;
+    const char *part;
+} losses[] = {
+    {"/faults/loss/die", FAKE_DIE, "was killed by signal 9 (Killed)"},
+    {"/faults/loss/exit", FAKE_EXIT, "exited with status 3"},
+    {"/faults/loss/close", FAKE_CLOSE, "closed its output"},
+    {"/faults/loss/garbage", FAKE_GARBAGE, "no reply: \"Segmentation fault \\x1b[31m\""},
+    {"/faults/loss/token-zero", FAKE_TOKEN_ZERO,
+     "lost its place among the commands: \"0 command-parse-error\""},
+    {"/faults/loss/token-unknown", FAKE_TOKEN_UNKNOWN, "answered a command that it was not given"},
+    {"/faults/loss/long-line", FAKE_LONG_LINE, "a line of more than 4096 bytes"},
+};
+
+/* A process that is lost: everything in flight fails, at once and with the reason; the next probe
+ * has a new process. */
+static void test_loss(const void *argument)
+{
+    unsigned loss = GPOINTER_TO_UINT(argument);
+    Answer held[50], answer;
+    g_autofree char *pid = NULL;
+    Fixture fixture;
+
+    fixture_start(&fixture, fake("fake"));
+    fake_probe(&answer, fixture.root, FAKE_INSPECT);
+    pid = g_strdup(answer_detail(&answer, "pid"));
+    answer_clear(&answer);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(held); i++)
+        start_probe(&held[i], fixture.root, FAKE_HOLD);
+    start_probe(&answer, fixture.root, losses[loss].pattern);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(held); i++) {
+        call_wait(&held[i]);
+        assert_error(&held[i], ERROR_PROCESS, losses[loss].part);
+        answer_clear(&held[i]);
+    }
+    call_wait(&answer);
+    assert_error(&answer, ERROR_PROCESS, losses[loss].part);
+    answer_clear(&answer);
+
+    fake_probe(&answer, fixture.root, FAKE_INSPECT);
+    assert_result(&answer, "inspected");
+    g_assert_cmpstr(answer_detail(&answer, "pid"), !=, pid);
+    answer_clear(&answer);
+    g_assert_cmpuint(sandbox_processes(), ==, 3);
+    fixture_stop(&fixture);
+}
+
+/* What a process said before it died counts. */
+static void test_last_words(void)
+{
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, fake("fake"));
+    for (unsigned i = 0; i < 20; i++) {
+        fake_probe(&answer, fixture.root, FAKE_ANSWER_AND_EXIT);
+        /* the process may be found dying or dead by the next: but this one was answered */
+        if (answer.error)
+            assert_error(&answer, ERROR_PROCESS, "exited with status 4");
+        else
+            assert_result(&answer, "reply");
+        if (i == 0)
+            assert_result(&answer, "reply");
+        answer_clear(&answer);
+    }
+    fixture_stop(&fixture);
+}
+
+/* An answer too many is one that nobody asked for, whoever has had the first. */
+static void test_token_twice(void)
+{
+    Answer held, answer;
+    Fixture fixture;
+
+    fixture_start(&fixture, fake("fake"));
+    start_probe(&held, fixture.root, FAKE_HOLD);
+    fake_probe(&answer, fixture.root, FAKE_TOKEN_TWICE);
+    assert_result(&answer, "no-reply");
+    answer_clear(&answer);
+    call_wait(&held);
+    assert_error(&held, ERROR_PROCESS, "answered a command that it was not given");
+    answer_clear(&held);
+    fixture_stop(&fixture);
+}
+
+/* Words, arguments and labels come through as they are. */
+static void test_results(void)
+{
+    g_autoptr(GVariant) mpls = NULL, expected = NULL;
+    Fixture fixture;
+    Answer answer;
+    double time_ms;
+
+    fixture_start(&fixture, fake("fake"));
+
+    fake_probe(&answer, fixture.root, FAKE_MPLS);
+    assert_result(&answer, "ttl-expired");
+    g_variant_get(answer.value, "(bsds@a(uyby)a{sv})", NULL, NULL, &time_ms, NULL, &mpls, NULL);
+    g_assert_cmpfloat(time_ms, ==, 1.234);
+    expected = g_variant_ref_sink(
+        g_variant_new_parsed("@a(uyby) [(16004, 5, false, 254), (3, 0, true, 1)]"));
+    g_assert_true(g_variant_equal(mpls, expected));
+    answer_clear(&answer);
+
+    fake_probe(&answer, fixture.root, FAKE_MPLS_BROKEN);
+    assert_result(&answer, "ttl-expired");
+    g_assert_cmpstr(answer_detail(&answer, "mpls"), ==, "16004,5,0");
+    answer_clear(&answer);
+
+    fake_probe(&answer, fixture.root, FAKE_UNKNOWN);
+    assert_result(&answer, "wait-tcp-respone-timeout");
+    g_assert_cmpstr(answer_detail(&answer, "errno"), ==, "110");
+    g_assert_cmpstr(answer_detail(&answer, "address-of"), ==, "nobody");
+    g_assert_cmpstr(answer_detail(&answer, "address"), ==, "127.0.0.1");
+    answer_clear(&answer);
+
+    fixture_stop(&fixture);
+}
+
+/* Connections enough for N calls at once, of which a bus lets each have no more than 128 waiting.
+ */
+#define CALLS_PER_CONNECTION 110
+
+typedef struct Crowd {
+    unsigned n;
+    GDBusConnection *connections[16];
+    Answer *answers;
+} Crowd;
+
+static void crowd_start(Crowd *crowd, unsigned n, const char *host, const char *options)
+{
+    crowd->n = n;
+    crowd->answers = g_new0(Answer, n);
+    for (unsigned i = 0; i < n; i++) {
+        GDBusConnection **connection = &crowd->connections[i / CALLS_PER_CONNECTION];
+
+        if (i % CALLS_PER_CONNECTION == 0)
+            *connection = fixture_connect(0);
+        call_start(&crowd->answers[i], *connection, "Probe", probe_arguments(host, options));
+    }
+}
+
+static void crowd_end(Crowd *crowd)
+{
+    for (unsigned i = 0; i < crowd->n; i++)
+        answer_clear(&crowd->answers[i]);
+    for (unsigned i = 0; i < crowd->n; i += CALLS_PER_CONNECTION)
+        fixture_disconnect(crowd->connections[i / CALLS_PER_CONNECTION]);
+    g_free(crowd->answers);
+}
+
+/* No more than 1000 are in mtr-packet; the rest waits, and has its turn. */
+static void test_thousand(void)
+{
+    g_autofree char *options = g_strdup_printf("{'bit_pattern': <%d>}", FAKE_HOLD);
+    Fixture fixture;
+    Answer answer;
+    Crowd crowd;
+
+    fixture_start(&fixture, fake("fake"));
+    crowd_start(&crowd, 1080, "127.0.0.1", options);
+
+    /* the first thousand: held until the fake had them all, and saw no more */
+    for (unsigned answered = 0; answered < 1000;) {
+        g_main_context_iteration(NULL, TRUE);
+        answered = 0;
+        for (unsigned i = 0; i < crowd.n; i++)
+            answered += crowd.answers[i].done;
+    }
+
+    /* The rest are in the fake, or will be before this question is: first come, first served. */
+    for (unsigned left = crowd.n; left > 0;) {
+        check_support(&answer, fixture.root, "release");
+        answer_clear(&answer);
+        left = 0;
+        for (unsigned i = 0; i < crowd.n; i++)
+            left += !crowd.answers[i].done;
+    }
+
+    for (unsigned i = 0; i < crowd.n; i++) {
+        assert_result(&crowd.answers[i], "reply");
+        g_assert_nonnull(answer_detail(&crowd.answers[i], "held"));
+    }
+    crowd_end(&crowd);
+    fixture_stop(&fixture);
+}
+
+/* A pipe that takes no more is waited for, and no command is torn. Meanwhile the service answers
+ * others. */
+static void test_full_pipe(void)
+{
+    g_autofree char *options = g_strdup_printf(
+        "{'bit_pattern': <%d>, 'protocol': <'udp'>, 'ttl': <255>, 'local_port': <65535>, "
+        "'size': <9000>, 'tos': <255>, 'timeout': <60>}",
+        FAKE_HOLD);
+    Answer plug, property;
+    Fixture fixture;
+    Crowd crowd;
+
+    fixture_start(&fixture, fake("fake"));
+    start_probe(&plug, fixture.root, FAKE_WAIT_FOR_FULL_PIPE);
+    /* more bytes than a pipe has room for, and with the plug as many commands as may be in flight
+     */
+    crowd_start(&crowd, 999, "2001:db8:1111:2222:3333:4444:5555:6666", options);
+
+    call_full(&property, fixture.root, "org.freedesktop.DBus.Properties", "Get",
+              g_variant_new("(ss)", SERVICE_INTERFACE, "Version"));
+    call_wait(&property);
+    g_assert_null(property.error);
+    answer_clear(&property);
+
+    for (unsigned i = 0; i < crowd.n; i++) {
+        call_wait(&crowd.answers[i]);
+        assert_result(&crowd.answers[i], "reply");
+    }
+    call_wait(&plug);
+    assert_result(&plug, "reply");
+    g_assert_cmpstr(answer_detail(&plug, "held"), ==, "1000");
+    answer_clear(&plug);
+    crowd_end(&crowd);
+    fixture_stop(&fixture);
+}
+
+/* A caller that leaves: its probes keep their places until mtr-packet answers, and then nobody
+ * minds. */
+static void test_abandoned(void)
+{
+    GDBusConnection *leaver;
+    Answer held[20], answer;
+    g_autofree char *pid = NULL;
+    Fixture fixture;
+
+    fixture_start(&fixture, fake("fake"));
+    leaver = fixture_connect(0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(held); i++)
+        start_probe(&held[i], leaver, FAKE_HOLD);
+    fake_probe(&answer, leaver, FAKE_INSPECT);
+    pid = g_strdup(answer_detail(&answer, "pid"));
+    answer_clear(&answer);
+    fixture_disconnect(leaver);
+    for (unsigned i = 0; i < G_N_ELEMENTS(held); i++) {
+        call_wait(&held[i]);
+        answer_clear(&held[i]);
+    }
+
+    check_support(&answer, fixture.root, "release");
+    answer_clear(&answer);
+    fake_probe(&answer, fixture.root, FAKE_INSPECT);
+    assert_result(&answer, "inspected");
+    g_assert_cmpstr(answer_detail(&answer, "pid"), ==,
+                    pid); /* the same process: nothing went wrong */
+    answer_clear(&answer);
+    fixture_stop(&fixture);
+}
+
+/* What mtr-packet is given: three descriptors, no signal state, one capability, no environment but
+ * PATH. */
+static void test_child(void)
+{
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, fake("fake"));
+    fake_probe(&answer, fixture.root, FAKE_INSPECT);
+    assert_result(&answer, "inspected");
+    g_assert_cmpstr(answer_detail(&answer, "fds"), ==, "0.1.2.");
+    g_assert_cmpstr(answer_detail(&answer, "nofile"), ==, "1024-1024");
+    g_assert_cmpstr(answer_detail(&answer, "SigBlk"), ==, "0000000000000000");
+    g_assert_cmpstr(answer_detail(&answer, "SigIgn"), ==, "0000000000000000");
+    g_assert_cmpstr(answer_detail(&answer, "Uid"), ==, "65534");
+    g_assert_cmpstr(answer_detail(&answer, "CapEff"), ==, "0000000000002000");
+    g_assert_cmpstr(answer_detail(&answer, "CapPrm"), ==, "0000000000002000");
+    g_assert_cmpstr(answer_detail(&answer, "NoNewPrivs"), ==, "1");
+    g_assert_cmpstr(answer_detail(&answer, "environment"), ==, "PATH.");
+    answer_clear(&answer);
+    fixture_stop(&fixture);
+}
+
+/* The service stopped while mtr-packet is still starting: those who wait hear of it. */
+static void test_stop_at_start(void)
+{
+    Answer answers[10], answer;
+    Fixture fixture;
+
+    fixture_start(&fixture, fake(FAKE_NAME_SILENT));
+    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++)
+        start_probe(&answers[i], fixture.root, FAKE_REPLY);
+    /* behind them: when it is answered, they have been read */
+    call_full(&answer, fixture.root, "org.freedesktop.DBus.Peer", "Ping", NULL);
+    call_wait(&answer);
+    answer_clear(&answer);
+
+    g_assert_cmpint(fixture_end_service(&fixture, SIGTERM), ==, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++) {
+        call_wait(&answers[i]);
+        assert_error(&answers[i], ERROR_CANCELLED, "stopped");
+        answer_clear(&answers[i]);
+    }
+    fixture_stop(&fixture);
+}
+
+static void add_tests(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(starts); i++)
+        g_test_add_data_func(starts[i][2], starts[i], test_start);
+    g_test_add_func("/faults/start/silent", test_silent);
+    for (size_t i = 0; i < G_N_ELEMENTS(losses); i++)
+        g_test_add_data_func(losses[i].path, GUINT_TO_POINTER(i), test_loss);
+    g_test_add_func("/faults/loss/last-words", test_last_words);
+    g_test_add_func("/faults/loss/token-twice", test_token_twice);
+    g_test_add_func("/faults/results", test_results);
+    g_test_add_func("/faults/thousand", test_thousand);
+    g_test_add_func("/faults/full-pipe", test_full_pipe);
+    g_test_add_func("/faults/abandoned", test_abandoned);
+    g_test_add_func("/faults/child", test_child);
+    g_test_add_func("/faults/stop-at-start", test_stop_at_start);
+}
+
+int main(int argc, char *argv[])
+{
+    return fixture_main(argc, argv, add_tests);
+}
