@@ -16,7 +16,7 @@ static void help(void)
            "Features are send-probe, ip-4, ip-6, icmp, udp, tcp and sctp; newer versions of\n"
            "mtr-packet may know others.\n\n"
            "Options:\n" CTL_OPTIONS_HELP "\n"
-           "Exit status: 0 if all are supported, 1 if one is not; others as mtrpacketctl has.\n");
+           "Exit status: 0 if all are supported, 1 if not; others as mtrpacketctl has.\n");
 }
 
 static int check(Ctl *ctl, const char *feature, bool *ret)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,8 +30,19 @@ static const char *environment(const char *variable)
     return value;
 }
 
+/* A bus lets in only users that the system knows. */
+static void add_other_user(void)
+{
+    FILE *passwd = fopen("/etc/passwd", "a");
+
+    g_assert_nonnull(passwd);
+    fprintf(passwd, "mtrpacketd-test:x:%d:%d::/:/bin/sh\n", FIXTURE_OTHER_UID, FIXTURE_OTHER_UID);
+    g_assert_cmpint(fclose(passwd), ==, 0);
+}
+
 static int run_tests(int argc, char *argv[])
 {
+    add_other_user();
     g_setenv("DBUS_SYSTEM_BUS_ADDRESS", BUS_ADDRESS, TRUE);
     g_test_init(&argc, &argv, NULL);
     add_tests_function();
@@ -111,6 +123,8 @@ void fixture_bus(Fixture *fixture)
         g_assert_cmpint(read(out, &c, 1), ==, 1);
     while (c != '\n');
     close(out);
+
+    fixture->root = fixture_connect(0);
 }
 
 GDBusConnection *fixture_connect(uid_t uid)
@@ -149,6 +163,18 @@ static void on_name(GDBusConnection *connection, const char *name, const char *o
     *(bool *)userdata = true;
 }
 
+void fixture_launch(Fixture *fixture, const char *const argv[])
+{
+    bool named = false;
+    unsigned watch;
+
+    watch = g_bus_watch_name_on_connection(
+        fixture->root, SERVICE_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, on_name, NULL, &named, NULL);
+    fixture->service_pid = fixture_spawn(argv);
+    wait_until(&named);
+    g_bus_unwatch_name(watch);
+}
+
 void fixture_start(Fixture *fixture, const char *packet_command)
 {
     g_autofree char *option = g_strdup_printf("--packet-command=%s", packet_command);
@@ -163,16 +189,9 @@ void fixture_start(Fixture *fixture, const char *packet_command)
                                 fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
                                 packet_command ? option : NULL,
                                 NULL};
-    bool named = false;
-    unsigned watch;
 
     fixture_bus(fixture);
-    fixture->root = fixture_connect(0);
-    watch = g_bus_watch_name_on_connection(
-        fixture->root, SERVICE_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, on_name, NULL, &named, NULL);
-    fixture->service_pid = fixture_spawn(argv);
-    wait_until(&named);
-    g_bus_unwatch_name(watch);
+    fixture_launch(fixture, argv);
 }
 
 int fixture_end_service(Fixture *fixture, int signal)
@@ -299,4 +318,37 @@ const char *answer_detail(const Answer *answer, const char *key)
 
     g_variant_lookup(details, key, "&s", &value);
     return value;
+}
+
+/*
+ * Processes
+ */
+
+char *process_status(GPid pid, const char *key)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", pid);
+    g_autofree char *prefix = g_strdup_printf("%s:", key);
+    g_autofree char *contents = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    g_assert_true(g_file_get_contents(path, &contents, NULL, NULL));
+    lines = g_strsplit(contents, "\n", -1);
+    for (char **line = lines; *line; line++)
+        if (g_str_has_prefix(*line, prefix))
+            return g_strdup(g_strstrip(*line + strlen(prefix)));
+    return NULL;
+}
+
+GPid process_child(GPid pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", pid, pid);
+    g_autofree char *contents = NULL;
+    char *end;
+    GPid child;
+
+    g_assert_true(g_file_get_contents(path, &contents, NULL, NULL));
+    child = (GPid)strtol(contents, &end, 10);
+    g_assert_cmpint(child, >, 0);
+    g_assert_cmpstr(g_strstrip(end), ==, "");
+    return child;
 }

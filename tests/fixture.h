@@ -40,11 +40,16 @@ typedef struct Answer {
  */
 int fixture_main(int argc, char *argv[], void (*add_tests)(void));
 
-/** fixture_bus() - start the bus only; everything else of the fixture is 0 */
+/** fixture_bus() - start the bus, and connect a client of uid 0; there is no service */
 void fixture_bus(Fixture *fixture);
 
+/** fixture_launch() - start @argv as the service on a bus that is there, and wait until it owns its
+ * name */
+void fixture_launch(Fixture *fixture, const char *const argv[]);
+
 /**
- * fixture_start() - start the bus, and the service on it, and wait until it owns its name
+ * fixture_start() - start the bus, and on it the service as its unit does, and wait until it owns
+ * its name
  * @fixture: filled in
  * @packet_command: its --packet-command=, or NULL for the real mtr-packet
  */
@@ -108,6 +113,12 @@ void assert_result(const Answer *answer, const char *result);
 
 /** assert_error() - check that the answer is this error, with @part in its message */
 void assert_error(const Answer *answer, const char *error, const char *part);
+
+/** process_status() - the value of @key in /proc/PID/status, to be freed, or NULL */
+char *process_status(GPid pid, const char *key);
+
+/** process_child() - the only child of a process */
+GPid process_child(GPid pid);
 
 /** answer_detail() - a string of the probe's details, or NULL */
 const char *answer_detail(const Answer *answer, const char *key);

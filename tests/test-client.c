@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+
+/* mtrpacketctl, as a person or a script uses it. */
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "fake-packet.h"
+#include "fixture.h"
+
+typedef struct Run {
+    int status;
+    char *out, *err;
+} Run;
+
+static void run_clear(Run *run)
+{
+    g_clear_pointer(&run->out, g_free);
+    g_clear_pointer(&run->err, g_free);
+}
+
+/* Runs mtrpacketctl with the words of ARGUMENTS. */
+static Run run(const char *arguments)
+{
+    g_autofree char *line =
+        g_strdup_printf("%s %s", fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"), arguments);
+    g_auto(GStrv) argv = NULL;
+    Run result;
+
+    g_assert_true(g_shell_parse_argv(line, NULL, &argv, NULL));
+    result.status = fixture_command((const char *const *)argv, &result.out, &result.err);
+    return result;
+}
+
+/* Runs it and checks its exit status, its whole stdout against a pattern, and a part of its stderr.
+ */
+static void assert_run(const char *arguments, int status, const char *out_pattern,
+                       const char *err_part)
+{
+    Run result = run(arguments);
+    g_autofree char *whole = g_strdup_printf("^%s$", out_pattern);
+
+    if (result.status != status || !g_regex_match_simple(whole, result.out, 0, 0) ||
+        (*err_part ? !strstr(result.err, err_part) : *result.err))
+        g_error("mtrpacketctl %s: status %d, stdout \"%s\", stderr \"%s\"", arguments,
+                result.status, result.out, result.err);
+    if (*result.err)
+        g_assert_true(strchr(result.err, '\n') == result.err + strlen(result.err) - 1);
+    run_clear(&result);
+}
+
+static void test_probe(void)
+{
+    Fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    assert_run("probe 127.0.0.1", 0, "reply from 127\\.0\\.0\\.1 in [0-9]+\\.[0-9]{3} ms\n", "");
+    assert_run("probe ::1", 0, "reply from ::1 in [0-9.]+ ms\n", "");
+    assert_run("probe --ip-version=4 --protocol=udp --ttl=1 --port=0x35 --local-port=5353 "
+               "--timeout=2.0 --size=100 "
+               "--bit-pattern=0xff --tos=8 127.0.0.1",
+               0, "reply from .*\n", "");
+    assert_run("probe 127.0.0.1 --protocol tcp -4", 0, "reply from .*\n", "");
+    assert_run("probe -- ::1", 0, "reply from .*\n", "");
+
+    /* no route here: whatever mtr-packet says, it is a result */
+    assert_run("probe 192.0.2.1 --timeout=1", 1, "[a-z-]+ to 192\\.0\\.2\\.1\n", "");
+    fixture_stop(&fixture);
+}
+
+static void test_check_support(void)
+{
+    Fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    assert_run("check-support icmp udp", 0, "icmp: yes\nudp: yes\n", "");
+    assert_run("check-support icmp nonsense tcp", 1, "icmp: yes\nnonsense: no\ntcp: yes\n", "");
+    assert_run("check-support -j icmp nonsense", 1, "{\"icmp\":true,\"nonsense\":false}\n", "");
+    assert_run("check-support --json=pretty icmp", 0, "{\n        \"icmp\": true\n}\n", "");
+    assert_run("check-support NONSENSE", 2, "", "\"NONSENSE\" is not a feature's name");
+    fixture_stop(&fixture);
+}
+
+static void test_errors(void)
+{
+    Fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    assert_run("", 2, "", "A command is missing");
+    assert_run("frobnicate", 2, "", "Unknown command 'frobnicate'");
+    assert_run("--frobnicate", 2, "", "unrecognized option '--frobnicate'");
+    assert_run("probe", 2, "", "A host is missing");
+    assert_run("probe ::1 ::1", 2, "", "More than one host");
+    assert_run("probe --frobnicate ::1", 2, "", "unrecognized option '--frobnicate'");
+    assert_run("probe --json=yaml ::1", 2, "", "--json=yaml is not known: short, pretty or off");
+    assert_run("probe --ttl=many ::1", 2, "", "option ttl is 'many', a whole number is expected");
+    assert_run("probe --ttl= ::1", 2, "", "option ttl is ''");
+    assert_run("probe --ttl=1x ::1", 2, "", "option ttl is '1x'");
+    assert_run("probe --ttl=0x ::1", 2, "", "option ttl is '0x'");
+    assert_run("probe --ttl=1.5 ::1", 2, "", "option ttl is '1.5'");
+    assert_run("probe --ttl=99999999999999999999 ::1", 2, "", "option ttl is");
+    assert_run("probe --timeout=nan ::1", 2, "",
+               "option timeout is 'nan', a number of seconds is expected");
+    assert_run("probe --ttl=010 --tos=256 ::1", 2, "",
+               "option tos is 256, an integer from 0 to 255 is expected");
+    assert_run("probe --ttl=-1 ::1", 2, "", "option ttl is -1");
+    assert_run("probe --timeout=0.5 ::1", 2, "", "not supported yet");
+    assert_run("probe --mark=1 ::1", 2, "", "option mark is not supported yet");
+    assert_run("probe --local-ip=::1 ::1", 2, "", "option local_ip is not supported yet");
+    assert_run("probe -4 ::1", 4, "", "\"::1\" is an IPv6 address");
+    assert_run("probe nowhere.example", 2, "", "\"nowhere.example\" is not a numeric");
+    fixture_stop(&fixture);
+
+    assert_run("probe 127.0.0.1", 5, "", "connect to the system bus");
+
+    fixture_bus(&fixture);
+    assert_run("probe 127.0.0.1", 5, "", "No mtrpacketd is on the bus");
+    fixture_stop(&fixture);
+}
+
+static void test_denied(void)
+{
+    const char *const argv[] = {
+        "setpriv", "--reuid=65534", fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"),
+        "probe",   "127.0.0.1",     NULL};
+    g_autofree char *out = NULL, *err = NULL;
+    Fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    g_assert_cmpint(fixture_command(argv, &out, &err), ==, 3);
+    g_assert_cmpstr(out, ==, "");
+    g_assert_cmpstr(err, ==, "user 65534 may not send probes: only root may, for now\n");
+    fixture_stop(&fixture);
+}
+
+/* Everything that a result can have, as a line and as JSON. */
+static void test_shapes(void)
+{
+    g_autofree char *mpls = g_strdup_printf("probe 127.0.0.1 --bit-pattern=%d", FAKE_MPLS);
+    g_autofree char *mpls_json = g_strdup_printf("-j probe 127.0.0.1 --bit-pattern=%d", FAKE_MPLS);
+    g_autofree char *unknown = g_strdup_printf("probe 127.0.0.1 --bit-pattern=%d", FAKE_UNKNOWN);
+    g_autofree char *unknown_json =
+        g_strdup_printf("probe --json=short 127.0.0.1 --bit-pattern=%d", FAKE_UNKNOWN);
+    g_autofree char *die = g_strdup_printf("probe 127.0.0.1 --bit-pattern=%d", FAKE_DIE);
+    Fixture fixture;
+
+    fixture_start(&fixture, fixture_program("TEST_FAKE_PACKET", "fake"));
+    assert_run(mpls, 1,
+               "ttl-expired from 10\\.1\\.2\\.3 in 1\\.234 ms mpls label 16004 tc 5 s 0 ttl 254, "
+               "label 3 tc 0 s 1 ttl 1\n",
+               "");
+    assert_run(
+        mpls_json, 1,
+        "{\"host\":\"127.0.0.1\",\"success\":false,\"result\":\"ttl-expired\",\"time_ms\":1.234,"
+        "\"responder\":\"10.1.2.3\",\"mpls\":\\[{\"label\":16004,\"traffic_class\":5,\"bottom_of_"
+        "stack\":false,"
+        "\"ttl\":254},{\"label\":3,\"traffic_class\":0,\"bottom_of_stack\":true,\"ttl\":1}\\],"
+        "\"details\":{\"address\":\"127.0.0.1\"}}\n",
+        "");
+    assert_run(unknown, 1,
+               "wait-tcp-respone-timeout to 127\\.0\\.0\\.1 \\(errno 110, address-of nobody\\)\n",
+               "");
+    assert_run(unknown_json, 1,
+               "{\"host\":\"127.0.0.1\",\"success\":false,\"result\":\"wait-tcp-respone-timeout\","
+               "\"time_ms\":null,"
+               "\"responder\":\"\",\"mpls\":\\[\\],\"details\":{\"address\":\"127.0.0.1\","
+               "\"errno\":\"110\","
+               "\"address-of\":\"nobody\"}}\n",
+               "");
+    assert_run(die, 5, "", "was killed by signal 9 (Killed)");
+    fixture_stop(&fixture);
+}
+
+/* --help goes to stdout, under 80 columns, and needs no bus. */
+static void test_help(void)
+{
+    static const char *const commands[] = {"--help", "-h", "probe --help", "check-support -h"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+        Run result = run(commands[i]);
+        g_auto(GStrv) lines = g_strsplit(result.out, "\n", -1);
+
+        g_assert_cmpint(result.status, ==, 0);
+        g_assert_cmpstr(result.err, ==, "");
+        g_assert_true(g_str_has_prefix(result.out, "mtrpacketctl "));
+        for (char **line = lines; *line; line++)
+            g_assert_cmpuint(strlen(*line), <, 80);
+        run_clear(&result);
+    }
+    assert_run("--version", 0, "mtrpacketctl [0-9.]+\n", "");
+}
+
+/* A result that cannot be written is no success. */
+static void test_full_disk(void)
+{
+    g_autofree char *script = g_strdup_printf("%s probe 127.0.0.1 >/dev/full",
+                                              fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"));
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    g_autofree char *err = NULL;
+    Fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    g_assert_cmpint(fixture_command(argv, NULL, &err), ==, 5);
+    g_assert_cmpstr(err, ==, "Failed to write the result: No space left on device\n");
+    fixture_stop(&fixture);
+}
+
+static void add_tests(void)
+{
+    g_test_add_func("/client/probe", test_probe);
+    g_test_add_func("/client/check-support", test_check_support);
+    g_test_add_func("/client/errors", test_errors);
+    g_test_add_func("/client/denied", test_denied);
+    g_test_add_func("/client/shapes", test_shapes);
+    g_test_add_func("/client/help", test_help);
+    g_test_add_func("/client/full-disk", test_full_disk);
+}
+
+int main(int argc, char *argv[])
+{
+    return fixture_main(argc, argv, add_tests);
+}
