@@ -48,7 +48,7 @@ static int check_all(Ctl *ctl, char *features[], json_t *json)
     int status = CTL_EXIT_OK;
 
     for (; *features; features++) {
-        bool supported;
+        bool supported = false;
         int r;
 
         r = check(ctl, *features, &supported);

@@ -324,6 +324,17 @@ const char *answer_detail(const Answer *answer, const char *key)
  * Processes
  */
 
+unsigned fixture_processes(Fixture *fixture)
+{
+    Answer answer;
+
+    call_full(&answer, fixture->root, "org.freedesktop.DBus.Peer", "Ping", NULL);
+    call_wait(&answer);
+    g_assert_null(answer.error);
+    answer_clear(&answer);
+    return sandbox_processes();
+}
+
 char *process_status(GPid pid, const char *key)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/status", pid);

@@ -114,6 +114,13 @@ void assert_result(const Answer *answer, const char *result);
 /** assert_error() - check that the answer is this error, with @part in its message */
 void assert_error(const Answer *answer, const char *error, const char *part);
 
+/**
+ * fixture_processes() - how many processes there are besides the test's own: the bus, the service, mtr-packet
+ *
+ * First it lets the service finish what it is at: a caller may have its answer before a dead child is reaped.
+ */
+unsigned fixture_processes(Fixture *fixture);
+
 /** process_status() - the value of @key in /proc/PID/status, to be freed, or NULL */
 char *process_status(GPid pid, const char *key);
 

@@ -129,7 +129,8 @@ int sandbox_run(int argc, char *argv[], const char *const trees[],
      * wait. */
     init = fork_tied();
     if (init > 0)
-        return wait_for(init);
+        _exit(wait_for(
+            init)); /* no exit(): a sanitizer's would fork, into the namespace that has ended */
     set_up_files(trees);
     set_up_loopback();
 

@@ -54,7 +54,7 @@ static void test_start(const void *argument)
     assert_error(&answer, ERROR_PROCESS, row[1]);
     answer_clear(&answer);
 
-    g_assert_cmpuint(sandbox_processes(), ==, 2); /* the bus and the service */
+    g_assert_cmpuint(fixture_processes(&fixture), ==, 2); /* the bus and the service */
     fixture_stop(&fixture);
 }
 
@@ -86,7 +86,7 @@ static void test_silent(void)
         assert_error(&answers[i], ERROR_PROCESS, "did not answer its first commands within 5 s");
         answer_clear(&answers[i]);
     }
-    g_assert_cmpuint(sandbox_processes(), ==, 2);
+    g_assert_cmpuint(fixture_processes(&fixture), ==, 2);
     fixture_stop(&fixture);
 }
 
@@ -136,7 +136,7 @@ static void test_loss(const void *argument)
     assert_result(&answer, "inspected");
     g_assert_cmpstr(answer_detail(&answer, "pid"), !=, pid);
     answer_clear(&answer);
-    g_assert_cmpuint(sandbox_processes(), ==, 3);
+    g_assert_cmpuint(fixture_processes(&fixture), ==, 3);
     fixture_stop(&fixture);
 }
 

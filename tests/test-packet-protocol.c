@@ -207,7 +207,8 @@ static void test_cut_lines(void)
 
     for (size_t length = 0; length <= strlen(line); length++) {
         g_autofree char *cut = g_strndup(line, length);
-        g_auto(GStrv) split = g_strsplit(g_strchomp(g_strdup(cut)), " ", -1);
+        g_autofree char *chomped = g_strchomp(g_strdup(cut));
+        g_auto(GStrv) split = g_strsplit(chomped, " ", -1);
         unsigned n = g_strv_length(split);
         PacketReply reply;
         int r = parse(&reply, cut);

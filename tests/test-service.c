@@ -121,7 +121,7 @@ static void test_refused(void)
     }
 
     /* Nothing of this has started mtr-packet: the bus and the service are all there is. */
-    g_assert_cmpuint(sandbox_processes(), ==, 2);
+    g_assert_cmpuint(fixture_processes(&fixture), ==, 2);
 
     probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
     assert_result(&answer, "reply");
