@@ -348,14 +348,22 @@ static void test_abandoned(void)
     fixture_stop(&fixture);
 }
 
-/* What mtr-packet is given: three descriptors, no signal state, one capability, no environment but
- * PATH. */
+/*
+ * What mtr-packet is given: three descriptors, no signal state, one capability, no environment but
+ * PATH; though the service was given more of each.
+ */
 static void test_child(void)
 {
+    g_autofree char *script =
+        g_strdup_printf("exec 7</dev/null 8</dev/null; trap '' USR1 HUP PIPE; NOTIFY_SOCKET=/x "
+                        "MTR_PACKET=%s exec %s --user=nobody",
+                        fake("fake"), fixture_program("TEST_MTRPACKETD", "mtrpacketd"));
+    const char *const argv[] = {"bash", "-c", script, NULL};
     Fixture fixture;
     Answer answer;
 
-    fixture_start(&fixture, fake("fake"));
+    fixture_bus(&fixture);
+    fixture_launch(&fixture, argv);
     fake_probe(&answer, fixture.root, FAKE_INSPECT);
     assert_result(&answer, "inspected");
     g_assert_cmpstr(answer_detail(&answer, "fds"), ==, "0.1.2.");

@@ -421,6 +421,43 @@ static void test_stop(const void *argument)
     fill_black_hole();
 }
 
+/* Calls that reach the service together with its end are answered too: refused, or cancelled, but
+ * never lost. */
+static void test_stop_delivered(void)
+{
+    Answer answers[SILENT];
+    unsigned refused = 0;
+    Fixture fixture;
+    int status;
+
+    dig_black_hole();
+    fixture_start(&fixture, NULL);
+
+    g_assert_cmpint(kill(fixture.service_pid, SIGSTOP), ==, 0);
+    for (unsigned i = 0; i < SILENT; i++)
+        call_start(&answers[i], fixture.root, "Probe", probe_arguments("192.0.2.2", NULL));
+    g_assert_true(g_dbus_connection_flush_sync(fixture.root, NULL, NULL));
+    g_assert_cmpint(kill(fixture.service_pid, SIGTERM), ==, 0);
+    g_assert_cmpint(kill(fixture.service_pid, SIGCONT), ==, 0);
+
+    for (unsigned i = 0; i < SILENT; i++) {
+        call_wait(&answers[i]);
+        if (g_strcmp0(answers[i].error, ERROR_STATE) == 0)
+            refused++;
+        else
+            assert_error(&answers[i], ERROR_CANCELLED, "stopped");
+        answer_clear(&answers[i]);
+    }
+    g_test_message("%u of %d refused", refused, SILENT);
+    g_assert_cmpuint(refused, >, 0);
+
+    g_assert_cmpint(waitpid(fixture.service_pid, &status, 0), ==, fixture.service_pid);
+    g_assert_cmpint(status, ==, 0);
+    fixture.service_pid = 0;
+    fixture_stop(&fixture);
+    fill_black_hole();
+}
+
 /* A bus that goes away ends the service, with an error. */
 static void test_bus_gone(void)
 {
@@ -456,6 +493,7 @@ static void add_tests(void)
     g_test_add_func("/service/properties", test_properties);
     g_test_add_data_func("/service/stop/sigterm", GINT_TO_POINTER(SIGTERM), test_stop);
     g_test_add_data_func("/service/stop/sigint", GINT_TO_POINTER(SIGINT), test_stop);
+    g_test_add_func("/service/stop/delivered", test_stop_delivered);
     g_test_add_func("/service/bus-gone", test_bus_gone);
 }
 
