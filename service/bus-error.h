@@ -14,6 +14,11 @@
 #define BUS_PATH "/org/mtrpacket/MtrPacket1"
 #define BUS_INTERFACE "org.mtrpacket.MtrPacket1"
 
+/* The bus itself. */
+#define BUS_DRIVER_NAME "org.freedesktop.DBus"
+#define BUS_DRIVER_PATH "/org/freedesktop/DBus"
+#define BUS_DRIVER_INTERFACE "org.freedesktop.DBus"
+
 #define BUS_ERROR_HOST_RESOLVE BUS_INTERFACE ".Error.HostResolve"
 #define BUS_ERROR_PROCESS BUS_INTERFACE ".Error.Process"
 #define BUS_ERROR_STATE BUS_INTERFACE ".Error.State"

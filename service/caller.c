@@ -7,12 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus-error.h"
 #include "request.h"
 #include "util.h"
-
-#define DRIVER_NAME "org.freedesktop.DBus"
-#define DRIVER_PATH "/org/freedesktop/DBus"
-#define DRIVER_INTERFACE "org.freedesktop.DBus"
 
 static Caller *caller_free(Caller *caller)
 {
@@ -79,9 +76,9 @@ int callers_get(Callers *callers, Caller **ret, sd_bus_message *message)
     if (!caller->name)
         return -ENOMEM;
 
-    r = sd_bus_call_method_async(callers->bus, &caller->question, DRIVER_NAME, DRIVER_PATH,
-                                 DRIVER_INTERFACE, "GetConnectionUnixUser", on_identified, caller,
-                                 "s", name);
+    r = sd_bus_call_method_async(callers->bus, &caller->question, BUS_DRIVER_NAME, BUS_DRIVER_PATH,
+                                 BUS_DRIVER_INTERFACE, "GetConnectionUnixUser", on_identified,
+                                 caller, "s", name);
     if (r < 0)
         return r;
 
@@ -118,8 +115,8 @@ int callers_init(Callers *callers, sd_bus *bus)
     *callers = (Callers){.bus = bus};
 
     return sd_bus_add_match_async(bus, &callers->leaving,
-                                  "type='signal',sender='" DRIVER_NAME "',path='" DRIVER_PATH
-                                  "',interface='" DRIVER_INTERFACE
+                                  "type='signal',sender='" BUS_DRIVER_NAME
+                                  "',path='" BUS_DRIVER_PATH "',interface='" BUS_DRIVER_INTERFACE
                                   "',member='NameOwnerChanged',arg2=''",
                                   on_leaving, NULL, callers);
 }

@@ -16,23 +16,37 @@
 /* What RequestName of the D-Bus specification answers when the name is ours. */
 #define REQUEST_NAME_PRIMARY_OWNER 1
 
-static int on_released(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+static int on_farewell(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
     Manager *manager = userdata;
 
-    /*
-     * Every call that the bus sent to the name's owner lies before this reply, and so was answered.
-     * Later ones start the service anew.
-     */
     return sd_event_exit(manager->event, 0);
 }
 
-/* Answers what is under way, gives the name back, and exits when the bus has confirmed that. */
+/*
+ * Every call that the bus sent to the name's owner lies before this reply, and so was answered;
+ * later ones start the service anew. But the bus may not have read those answers yet, and drops
+ * them if a connection is closed on which it has sent what was not read. So one more question: when
+ * that is answered, all before it has arrived.
+ */
+static int on_released(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+    Manager *manager = userdata;
+    int r;
+
+    manager->name_question = sd_bus_slot_unref(manager->name_question);
+    r = sd_bus_call_method_async(manager->bus, &manager->name_question, BUS_DRIVER_NAME,
+                                 BUS_DRIVER_PATH, BUS_DRIVER_INTERFACE, "GetId", on_farewell,
+                                 manager, NULL);
+    return r < 0 ? sd_event_exit(manager->event, 0) : 0;
+}
+
+/* Answers what is under way, gives the name back, and exits when the bus has all of that. */
 static void stop(Manager *manager)
 {
     Failure failure;
 
-    if (manager->stopping || !manager->named) {
+    if (manager->stopping) { /* told twice: whoever does that waits no longer */
         (void)sd_event_exit(manager->event, 0);
         return;
     }
@@ -41,6 +55,8 @@ static void stop(Manager *manager)
     failure_set(&failure, OUTCOME_CANCELLED, "the service was stopped before there was an answer");
     callers_cancel(&manager->callers, &failure);
 
+    /* Also where the bus has not yet said that the name is ours: it may be, and calls on their way
+     * to it. */
     manager->name_question = sd_bus_slot_unref(manager->name_question);
     if (sd_bus_release_name_async(manager->bus, &manager->name_question, BUS_NAME, on_released,
                                   manager) < 0)
@@ -70,8 +86,6 @@ static int on_named(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
                     BUS_NAME);
         return sd_event_exit(manager->event, -EEXIST);
     }
-
-    manager->named = true;
     return 0;
 }
 

@@ -17,12 +17,11 @@ typedef struct Manager {
     sd_event *event;
     sd_bus *bus;
     sd_bus_slot *object;        /* our object on the bus */
-    sd_bus_slot *name_question; /* for the name, or for its release */
+    sd_bus_slot *name_question; /* for the name, for its release, or the last one */
     sd_bus_slot *disconnected;
     Callers callers;
     Scheduler *scheduler;
     PacketSupport support; /* of the mtr-packet that was last started; empty until then */
-    bool named;            /* the name is ours */
     bool stopping;
 } Manager;
 

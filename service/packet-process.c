@@ -209,21 +209,12 @@ static int on_reply(sd_event_source *source, int fd, uint32_t revents, void *use
     return 0;
 }
 
+/* It is dead, and all that it said was read before: that source comes first. */
 static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
 {
     PacketProcess *process = userdata;
     const char *step;
-    ssize_t n;
     int error;
-
-    /* Its last words: only what is in the pipe, not what a child of its own may still say. */
-    for (size_t total = 0; total < 1024 * 1024; total += (size_t)n) {
-        n = read_replies(process);
-        if (n == -ESTALE)
-            return 0;
-        if (n <= 0)
-            break;
-    }
 
     if (packet_spawn_status(&process->child, &step, &error) == 0)
         fail(process, "cannot be started: could not %s: %s", step, strerror(error));
