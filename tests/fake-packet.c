@@ -207,6 +207,9 @@ int main(int argc, char *argv[])
      * flush. */
     setvbuf(stdout, NULL, _IOLBF, 8192);
 
+    while (strcmp(fake.name, FAKE_NAME_LATE) == 0 && access(FAKE_GO, F_OK) < 0)
+        poll(NULL, 0, 10);
+
     while (fgets(line, sizeof(line), stdin)) {
         if (strcmp(fake.name, FAKE_NAME_SILENT) == 0)
             continue;

@@ -23,4 +23,7 @@ enum {
 
 /* What it does from the start, by its name. */
 #define FAKE_NAME_SILENT "silent"       /* never answers */
+#define FAKE_NAME_LATE "late"           /* answers nothing before there is a file FAKE_GO */
 #define FAKE_NAME_NO_PROBES "no-probes" /* does not know send-probe */
+
+#define FAKE_GO "/run/fake-packet-go"

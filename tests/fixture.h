@@ -115,9 +115,11 @@ void assert_result(const Answer *answer, const char *result);
 void assert_error(const Answer *answer, const char *error, const char *part);
 
 /**
- * fixture_processes() - how many processes there are besides the test's own: the bus, the service, mtr-packet
+ * fixture_processes() - how many processes there are besides the test's own: the bus, the service,
+ * mtr-packet
  *
- * First it lets the service finish what it is at: a caller may have its answer before a dead child is reaped.
+ * First it lets the service finish what it is at: a caller may have its answer before a dead child
+ * is reaped.
  */
 unsigned fixture_processes(Fixture *fixture);
 

@@ -348,6 +348,53 @@ static void test_abandoned(void)
     fixture_stop(&fixture);
 }
 
+static void on_owner(GDBusConnection *connection, const char *name, const char *owner,
+                     void *userdata)
+{
+    *(bool *)userdata = false;
+}
+
+static void on_no_owner(GDBusConnection *connection, const char *name, void *userdata)
+{
+    *(bool *)userdata = true;
+}
+
+/* A caller that leaves while its probes wait: they are never sent. One of these would end
+ * mtr-packet. */
+static void test_dropped(void)
+{
+    GDBusConnection *leaver;
+    Answer dropped, answer;
+    bool left = false;
+    Fixture fixture;
+    unsigned watch;
+
+    fixture_start(&fixture, fake(FAKE_NAME_LATE));
+    leaver = fixture_connect(0);
+    watch = g_bus_watch_name_on_connection(fixture.root, g_dbus_connection_get_unique_name(leaver),
+                                           G_BUS_NAME_WATCHER_FLAGS_NONE, on_owner, on_no_owner,
+                                           &left, NULL);
+    start_probe(&dropped, leaver, FAKE_DIE);
+    call_full(&answer, leaver, "org.freedesktop.DBus.Peer", "Ping", NULL);
+    call_wait(&answer); /* the probe is in the service */
+    answer_clear(&answer);
+    start_probe(&answer, fixture.root, FAKE_REPLY);
+
+    fixture_disconnect(leaver);
+    wait_until(&left);
+    call_wait(&dropped); /* GDBus's own error */
+    answer_clear(&dropped);
+    g_bus_unwatch_name(watch);
+    /* This comes to the service after the news that the caller has left. */
+    g_assert_cmpuint(fixture_processes(&fixture), ==, 3);
+
+    g_assert_true(g_file_set_contents(FAKE_GO, "", 0, NULL));
+    call_wait(&answer);
+    assert_result(&answer, "reply");
+    answer_clear(&answer);
+    fixture_stop(&fixture);
+}
+
 /*
  * What mtr-packet is given: three descriptors, no signal state, one capability, no environment but
  * PATH; though the service was given more of each.
@@ -415,6 +462,7 @@ static void add_tests(void)
     g_test_add_func("/faults/thousand", test_thousand);
     g_test_add_func("/faults/full-pipe", test_full_pipe);
     g_test_add_func("/faults/abandoned", test_abandoned);
+    g_test_add_func("/faults/dropped", test_dropped);
     g_test_add_func("/faults/child", test_child);
     g_test_add_func("/faults/stop-at-start", test_stop_at_start);
 }
