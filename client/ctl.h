@@ -40,7 +40,7 @@ enum {
 #define CTL_OPTIONS_HELP                                                                           \
     "  -h --help                 Show this help\n"                                                 \
     "     --json=MODE            Print JSON: short, pretty or off (default: off)\n"                \
-    "  -j                        Same as --json=pretty on a terminal, --json=short\n"               \
+    "  -j                        Same as --json=pretty on a terminal, --json=short\n"              \
     "                            otherwise\n"
 
 /**

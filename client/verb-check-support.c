@@ -28,6 +28,10 @@ static int check(Ctl *ctl, const char *feature, bool *ret)
                                        "CheckSupport");
     if (r >= 0)
         r = sd_bus_message_append(call, "s", feature);
+    if (r == -EINVAL) {
+        fprintf(stderr, "feature is not UTF-8 text\n");
+        return CTL_EXIT_ARGUMENTS;
+    }
     if (r < 0)
         return ctl_internal_error("write the call", r);
 

@@ -121,6 +121,10 @@ static int append_option(sd_bus_message *call, const char *key, ValueKind kind, 
                 kind == VALUE_SECONDS ? "number of seconds" : "whole number");
         return 1;
     }
+    if (r == -EINVAL) {
+        fprintf(stderr, "option %s is not UTF-8 text\n", key);
+        return 1;
+    }
     return r < 0 ? r : 0; /* sd-bus may say 1 for success */
 }
 
@@ -152,6 +156,10 @@ static int probe(Ctl *ctl, const char *host, ProbeArguments arguments)
     r = sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH, BUS_INTERFACE, "Probe");
     if (r >= 0)
         r = sd_bus_message_append(call, "s", host);
+    if (r == -EINVAL) {
+        fprintf(stderr, "host is not UTF-8 text\n");
+        return CTL_EXIT_ARGUMENTS;
+    }
     if (r >= 0)
         r = append_options(call, arguments);
     if (r > 0)

@@ -90,14 +90,19 @@ int callers_get(Callers *callers, Caller **ret, sd_bus_message *message)
     return 0;
 }
 
-/* Somebody has left the bus: NameOwnerChanged(name, old owner, no new owner). */
+/*
+ * Somebody has left the bus: NameOwnerChanged(name, old owner, no new owner). The match has the bus
+ * as the sender, but sd-bus cannot tell whose a unique name is, and lets any pass for it.
+ */
 static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
     Callers *callers = userdata;
     Request *request, *next;
-    const char *name;
+    const char *sender = sd_bus_message_get_sender(message), *name;
     Caller *caller;
 
+    if (!sender || strcmp(sender, BUS_DRIVER_NAME) != 0)
+        return 0;
     if (sd_bus_message_read_basic(message, 's', &name) < 0)
         return 0;
     HASH_FIND(by_name, callers->by_name, name, strlen(name), caller);

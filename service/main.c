@@ -30,6 +30,12 @@ static void help(void)
            "Exit status: 0 after SIGTERM or SIGINT, 1 on failure.\n");
 }
 
+/* The exit status after something was printed: a full disk is no success. */
+static int written(void)
+{
+    return fflush(stdout) == EOF ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 /* Returns 0 to go on, or 1 + the exit status. */
 static int parse_arguments(int argc, char *argv[])
 {
@@ -50,10 +56,10 @@ static int parse_arguments(int argc, char *argv[])
         switch (c) {
         case 'h':
             help();
-            return 1 + EXIT_SUCCESS;
+            return 1 + written();
         case ARG_VERSION:
             puts("mtrpacketd " MTRPACKETD_VERSION);
-            return 1 + EXIT_SUCCESS;
+            return 1 + written();
         case ARG_USER:
             arg_user = optarg;
             break;

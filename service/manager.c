@@ -16,6 +16,9 @@
 /* What RequestName of the D-Bus specification answers when the name is ours. */
 #define REQUEST_NAME_PRIMARY_OWNER 1
 
+/* Where the D-Bus specification has the system bus. */
+#define BUS_DEFAULT_ADDRESS "unix:path=/run/dbus/system_bus_socket"
+
 static int on_farewell(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
     Manager *manager = userdata;
@@ -108,12 +111,41 @@ static void on_packet_started(void *userdata, const PacketSupport *support)
     bus_api_packet_changed(manager);
 }
 
+/*
+ * sd_bus_open_system(), but that no caller can send us file descriptors: a call is kept until it is
+ * answered, and with it all that came along, so that anybody could have us run out of them, and
+ * lose the bus over it.
+ */
+static int open_bus(sd_bus **ret)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
+    int r;
+
+    r = sd_bus_new(&bus);
+    if (r >= 0)
+        r = sd_bus_set_description(bus, "system");
+    if (r >= 0)
+        r = sd_bus_set_address(bus, address && *address ? address : BUS_DEFAULT_ADDRESS);
+    if (r >= 0)
+        r = sd_bus_set_bus_client(bus, true);
+    if (r >= 0)
+        r = sd_bus_negotiate_fds(bus, false);
+    if (r >= 0)
+        r = sd_bus_start(bus);
+    if (r < 0)
+        return r;
+
+    *ret = TAKE_PTR(bus);
+    return 0;
+}
+
 /* The bus side: the object first, so that whoever sees the name also finds the object. */
 static int connect_bus(Manager *manager)
 {
     int r;
 
-    r = sd_bus_open_system_with_description(&manager->bus, "system");
+    r = open_bus(&manager->bus);
     if (r < 0) {
         log_message(LOG_ERR, "cannot connect to the system bus: %s", strerror(-r));
         return r;

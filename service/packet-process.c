@@ -17,7 +17,7 @@
 #include "packet-spawn.h"
 #include "write-queue.h"
 
-/* How long a child that closed its output may take to exit, in microseconds. */
+/* How long a child that closed one of its pipes may take to exit, in microseconds. */
 #define EXIT_USEC (1000 * 1000ULL)
 
 typedef struct Question {
@@ -37,8 +37,8 @@ struct PacketProcess {
     sd_event_source *exit_source;  /* owns the process: freeing it kills and reaps */
     sd_event_source *patience_source; /* time for its first answers; after its last, time to die */
 
-    bool started; /* answered its first questions */
-    bool ended;   /* closed its output: takes no commands any more */
+    bool started;      /* answered its first questions */
+    const char *ended; /* set when it takes no commands any more: what it did */
     bool lost;
     PacketSupport support;
     Question questions[PACKET_SUPPORT_QUESTIONS];
@@ -100,7 +100,7 @@ static int on_impatience(sd_event_source *source, uint64_t usec, void *userdata)
     PacketProcess *process = userdata;
 
     if (process->ended)
-        packet_process_fail(process, "closed its output");
+        packet_process_fail(process, process->ended);
     else
         fail(process, "did not answer its first commands within %llu s",
              PACKET_PROCESS_START_USEC / 1000000);
@@ -120,6 +120,21 @@ static int wait_patiently(PacketProcess *process, uint64_t usec)
     if (r < 0)
         return r;
     return sd_event_source_set_enabled(process->patience_source, SD_EVENT_ONESHOT);
+}
+
+/* It closed a pipe. It is most likely dying, and how it dies says more: that is waited for, but not
+ * for long. */
+static void end(PacketProcess *process, const char *what)
+{
+    if (process->ended)
+        return;
+    process->ended = what;
+    (void)wait_patiently(process, EXIT_USEC);
+}
+
+static void on_commands_broken(void *userdata)
+{
+    end(userdata, "closed its input");
 }
 
 /*
@@ -196,11 +211,8 @@ static int on_reply(sd_event_source *source, int fd, uint32_t revents, void *use
         return 0;
 
     if (n == 0 || (n < 0 && n != -EAGAIN)) {
-        /* The end of its output. It is most likely dying, and how it dies says more:
-         * on_child_exit() comes next. */
-        process->ended = true;
         (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        (void)wait_patiently(process, EXIT_USEC);
+        end(process, "closed its output");
         return 0;
     }
 
@@ -336,7 +348,8 @@ static int watch(PacketProcess *process)
         r = sd_event_add_io(event, &process->reply_source, child->stdout_fd, EPOLLIN, on_reply,
                             process);
     if (r >= 0)
-        r = write_queue_init(&process->commands, event, child->stdin_fd);
+        r = write_queue_init(&process->commands, event, child->stdin_fd, on_commands_broken,
+                             process);
     if (r >= 0)
         r = wait_patiently(process, PACKET_PROCESS_START_USEC);
     return r < 0 ? r : 0;

@@ -9,6 +9,18 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+/* Nobody reads any more, and nobody will. */
+static void give_up(WriteQueue *queue)
+{
+    queue->length = 0;
+    if (queue->is_broken)
+        return;
+
+    queue->is_broken = true;
+    (void)sd_event_source_set_enabled(queue->source, SD_EVENT_OFF);
+    queue->broken(queue->userdata);
+}
+
 static void flush(WriteQueue *queue)
 {
     ssize_t n;
@@ -17,31 +29,38 @@ static void flush(WriteQueue *queue)
         n = write(queue->fd, queue->data, queue->length);
     while (n < 0 && errno == EINTR);
 
-    if (n < 0 && errno != EAGAIN)
-        n = (ssize_t)queue->length;
+    if (n < 0 && errno != EAGAIN) {
+        give_up(queue);
+        return;
+    }
     if (n > 0) {
         queue->length -= (size_t)n;
         memmove(queue->data, queue->data + n, queue->length);
     }
-    (void)sd_event_source_set_enabled(queue->source,
-                                      queue->length > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
+    (void)sd_event_source_set_io_events(queue->source, queue->length > 0 ? EPOLLOUT : 0);
 }
 
-static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int on_event(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-    flush(userdata);
+    WriteQueue *queue = userdata;
+
+    if (revents & (EPOLLERR | EPOLLHUP))
+        give_up(queue);
+    else
+        flush(queue);
     return 0;
 }
 
-int write_queue_init(WriteQueue *queue, sd_event *event, int fd)
+int write_queue_init(WriteQueue *queue, sd_event *event, int fd, write_queue_broken_t broken,
+                     void *userdata)
 {
     int r;
 
-    *queue = (WriteQueue){.fd = fd};
+    *queue = (WriteQueue){.fd = fd, .broken = broken, .userdata = userdata};
 
-    r = sd_event_add_io(event, &queue->source, fd, EPOLLOUT, on_writable, queue);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(queue->source, SD_EVENT_OFF);
+    /* For no event but those that always come: a reader that is gone is seen without writing to it.
+     */
+    r = sd_event_add_io(event, &queue->source, fd, 0, on_event, queue);
     return r < 0 ? r : 0;
 }
 

@@ -7,23 +7,33 @@
  * block.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <systemd/sd-event.h>
 
+/** write_queue_broken_t - nobody reads any more: all that waits, and all that follows, is dropped;
+ * told once */
+typedef void (*write_queue_broken_t)(void *userdata);
+
 typedef struct WriteQueue {
-    int fd;                  /* borrowed; does not block */
-    sd_event_source *source; /* on only while something waits */
+    int fd; /* borrowed; does not block */
+    write_queue_broken_t broken;
+    void *userdata;
+    bool is_broken;
+    sd_event_source *source; /* for room while something waits, and for the end always */
     char *data;
     size_t length, size; /* bytes that wait, and that `data` has room for */
 } WriteQueue;
 
 /**
  * write_queue_init() - begin to write to @fd
+ * @broken, @userdata: called when the other end is closed, perhaps from within write_queue_commit()
  *
  * Return: 0 or a negative errno; either way write_queue_deinit() cleans up.
  */
-int write_queue_init(WriteQueue *queue, sd_event *event, int fd);
+int write_queue_init(WriteQueue *queue, sd_event *event, int fd, write_queue_broken_t broken,
+                     void *userdata);
 
 /** write_queue_deinit() - forget what waits; copes with a queue of zeros */
 void write_queue_deinit(WriteQueue *queue);
@@ -38,7 +48,6 @@ char *write_queue_reserve(WriteQueue *queue, size_t size);
 /**
  * write_queue_commit() - @size bytes stand in the room reserved: send them
  *
- * They follow what waits. If nobody reads any more they are dropped; the reader's end is seen
- * elsewhere.
+ * They follow what waits.
  */
 void write_queue_commit(WriteQueue *queue, size_t size);

@@ -142,6 +142,10 @@ static void handle_probe(Fake *fake, int token, const char *line)
         fclose(stdout);
         close(STDOUT_FILENO);
         break;
+    case FAKE_CLOSE_INPUT:
+        close(STDIN_FILENO);
+        for (;;)
+            pause();
     case FAKE_GARBAGE:
         printf("Segmentation fault \x1b[31m\n");
         break;

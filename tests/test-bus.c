@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <gio/gunixfdlist.h>
+
 #include "fixture.h"
 
 /*
@@ -274,6 +276,50 @@ static void test_one_question(void)
     fixture_stop(&fixture);
 }
 
+static unsigned count_descriptors(GPid pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    unsigned n = 0;
+
+    g_assert_nonnull(dir);
+    while (g_dir_read_name(dir))
+        n++;
+    return n;
+}
+
+/* Nobody can hand the service descriptors, which it would keep until the call is answered: the bus
+ * itself refuses. */
+static void test_descriptors(void)
+{
+    g_autoptr(GDBusMessage) message = g_dbus_message_new_method_call(
+        SERVICE_NAME, SERVICE_PATH, SERVICE_INTERFACE, "CheckSupport");
+    g_autoptr(GUnixFDList) list = g_unix_fd_list_new();
+    g_autoptr(GDBusMessage) reply = NULL;
+    g_autoptr(GError) error = NULL;
+    Fixture fixture;
+    unsigned before;
+    Answer answer;
+
+    fixture_start(&fixture, NULL);
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    answer_clear(&answer);
+    before = count_descriptors(fixture.service_pid);
+
+    g_dbus_message_set_body(message, g_variant_new("(s)", "icmp"));
+    for (unsigned i = 0; i < 16; i++)
+        g_assert_cmpint(g_unix_fd_list_append(list, 0, NULL), >=, 0);
+    g_dbus_message_set_unix_fd_list(message, list);
+    reply = g_dbus_connection_send_message_with_reply_sync(
+        fixture.root, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, -1, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_dbus_message_to_gerror(reply, &error));
+    g_assert_error(error, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED);
+
+    g_assert_cmpuint(count_descriptors(fixture.service_pid), ==, before);
+    fixture_stop(&fixture);
+}
+
 /* busctl, as in the README. */
 static void test_busctl(void)
 {
@@ -301,6 +347,7 @@ static void add_tests(void)
     g_test_add_func("/bus/users", test_users);
     g_test_add_func("/bus/name", test_name);
     g_test_add_func("/bus/one-question", test_one_question);
+    g_test_add_func("/bus/descriptors", test_descriptors);
     g_test_add_func("/bus/busctl", test_busctl);
 }
 

@@ -109,6 +109,9 @@ static void test_errors(void)
     assert_run("probe --mark=1 ::1", 2, "", "option mark is not supported yet");
     assert_run("probe --local-ip=::1 ::1", 2, "", "option local_ip is not supported yet");
     assert_run("probe -4 ::1", 4, "", "\"::1\" is an IPv6 address");
+    assert_run("probe \xff", 2, "", "host is not UTF-8 text");
+    assert_run("probe --protocol=\xff ::1", 2, "", "option protocol is not UTF-8 text");
+    assert_run("check-support \xff", 2, "", "feature is not UTF-8 text");
     assert_run("probe nowhere.example", 2, "", "\"nowhere.example\" is not a numeric");
     fixture_stop(&fixture);
 

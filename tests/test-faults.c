@@ -140,6 +140,32 @@ static void test_loss(const void *argument)
     fixture_stop(&fixture);
 }
 
+/* A process that reads no more and lives on is lost as any other, though it can still speak. */
+static void test_closed_input(void)
+{
+    Answer answers[10], answer;
+    Fixture fixture;
+
+    fixture_start(&fixture, fake("fake"));
+    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++)
+        start_probe(&answers[i], fixture.root, i == 0 ? FAKE_CLOSE_INPUT : FAKE_REPLY);
+    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++) {
+        call_wait(&answers[i]);
+        /* those that it was not given any more went to the next process */
+        if (i > 0 && !answers[i].error)
+            assert_result(&answers[i], "reply");
+        else
+            assert_error(&answers[i], ERROR_PROCESS, "closed its input");
+        answer_clear(&answers[i]);
+    }
+
+    fake_probe(&answer, fixture.root, FAKE_INSPECT);
+    assert_result(&answer, "inspected");
+    answer_clear(&answer);
+    g_assert_cmpuint(fixture_processes(&fixture), ==, 3);
+    fixture_stop(&fixture);
+}
+
 /* What a process said before it died counts. */
 static void test_last_words(void)
 {
@@ -456,6 +482,7 @@ static void add_tests(void)
     g_test_add_func("/faults/start/silent", test_silent);
     for (size_t i = 0; i < G_N_ELEMENTS(losses); i++)
         g_test_add_data_func(losses[i].path, GUINT_TO_POINTER(i), test_loss);
+    g_test_add_func("/faults/loss/closed-input", test_closed_input);
     g_test_add_func("/faults/loss/last-words", test_last_words);
     g_test_add_func("/faults/loss/token-twice", test_token_twice);
     g_test_add_func("/faults/results", test_results);
