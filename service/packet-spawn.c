@@ -151,8 +151,7 @@ child_become(const char *path, char *const environment[], pid_t parent, const Pi
         goto fail;
 
     step = STEP_LIMIT;
-    if (prlimit(0, RLIMIT_NOFILE, &nofile, NULL) <
-        0) /* the unit's system-call filter has no setrlimit() */
+    if (setrlimit(RLIMIT_NOFILE, &nofile) < 0)
         goto fail;
 
     step = STEP_SIGNALS;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "outcome.h"
 
 /* libcap-ng's idea of our capabilities from now on: CAP_NET_RAW permitted, and in the bounding set
  * for the child. */
@@ -29,11 +30,11 @@ static int become(const char *user)
     if (!entry) {
         log_message(
             LOG_ERR,
-            "there is no user \"%s\" to run as: create it, or name another with --user=", user);
+            "there is no user %s to run as: create it, or name another with --user=", QUOTE(user));
         return errno ? -errno : -ENOENT;
     }
     if (entry->pw_uid == 0) {
-        log_message(LOG_ERR, "--user=%s is root: name a user without privileges", user);
+        log_message(LOG_ERR, "--user=%s is root: name a user without privileges", QUOTE(user));
         return -EPERM;
     }
 
@@ -45,8 +46,8 @@ static int become(const char *user)
         r = capng_change_id((int)entry->pw_uid, (int)entry->pw_gid,
                             CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_AMBIENT);
     if (r != 0) {
-        log_message(LOG_ERR, "cannot become user \"%s\" with CAP_NET_RAW only (libcap-ng: %d)",
-                    user, r);
+        log_message(LOG_ERR, "cannot become user %s with CAP_NET_RAW only (libcap-ng: %d)",
+                    QUOTE(user), r);
         return -EPERM;
     }
     return 0;
@@ -56,17 +57,7 @@ static int stay(void)
 {
     int r;
 
-    r = capng_get_caps_process();
-    if (r == 0 && !capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW)) {
-        log_message(
-            LOG_ERR,
-            "CAP_NET_RAW is missing, without which mtr-packet cannot send: start mtrpacketd "
-            "through its unit, or as root");
-        return -EPERM;
-    }
-
-    if (r == 0)
-        r = select_net_raw();
+    r = select_net_raw();
     if (r == 0)
         r = capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT);
     if (r != 0) {
@@ -78,5 +69,12 @@ static int stay(void)
 
 int privileges_drop(const char *user)
 {
+    if (capng_get_caps_process() != 0 || !capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW)) {
+        log_message(
+            LOG_ERR,
+            "CAP_NET_RAW is missing, without which mtr-packet cannot send: start mtrpacketd "
+            "through its unit, or as root");
+        return -EPERM;
+    }
     return geteuid() == 0 || getuid() == 0 ? become(user) : stay();
 }

@@ -2,6 +2,7 @@
 
 #include "request.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -49,8 +50,7 @@ static void request_authorize(Request *request)
 
 void request_on_identified(Request *request, const Failure *failure)
 {
-    if (request->state != REQUEST_AUTHORIZING)
-        return;
+    assert(request->state == REQUEST_AUTHORIZING); /* nothing goes on before this is known */
 
     if (failure)
         request_fail(request, failure);

@@ -23,7 +23,8 @@
 #define HELD_MAX 4096
 
 typedef struct Fake {
-    const char *name; /* that it was started by */
+    const char *name;  /* that it was started by */
+    unsigned n_probes; /* that it was given */
     int held[HELD_MAX];
     unsigned n_held;
 } Fake;
@@ -83,16 +84,16 @@ static void wait_for_full_pipe(void)
         exit(6);
 }
 
-/* Says what it is: descriptors, their limit, blocked and ignored signals, capabilities,
- * environment. */
-static void inspect(int token)
+/* Says what it is: its pid, how many probes it was given, descriptors, their limit, blocked and
+ * ignored signals, capabilities, environment. */
+static void inspect(const Fake *fake, int token)
 {
     DIR *directory = opendir("/proc/self/fd");
     struct rlimit limit;
     char line[256];
     FILE *status;
 
-    printf("%d inspected pid %d fds ", token, getpid());
+    printf("%d inspected pid %d probes %u fds ", token, getpid(), fake->n_probes);
     for (struct dirent *entry; (entry = readdir(directory));)
         if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != dirfd(directory))
             printf("%s.", entry->d_name);
@@ -129,6 +130,7 @@ static void handle_probe(Fake *fake, int token, const char *line)
 {
     const char *pattern = argument(line, "bit-pattern");
 
+    fake->n_probes++;
     switch (pattern ? atoi(pattern) : FAKE_REPLY) {
     case FAKE_DIE:
         raise(SIGKILL);
@@ -139,7 +141,6 @@ static void handle_probe(Fake *fake, int token, const char *line)
         printf("%d reply ip-4 127.0.0.1 round-trip-time 9\n", token);
         exit(4);
     case FAKE_CLOSE:
-        fclose(stdout);
         close(STDOUT_FILENO);
         break;
     case FAKE_CLOSE_INPUT:
@@ -179,7 +180,7 @@ static void handle_probe(Fake *fake, int token, const char *line)
         hold(fake, token);
         break;
     case FAKE_INSPECT:
-        inspect(token);
+        inspect(fake, token);
         break;
     default:
         printf("%d reply ip-4 127.0.0.1 round-trip-time 5\n", token);

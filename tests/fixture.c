@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -321,6 +323,62 @@ const char *answer_detail(const Answer *answer, const char *key)
 }
 
 /*
+ * A monitor
+ */
+
+/* The call that marks a place in the traffic: no other is of this name. */
+#define MARK "GetMachineId"
+
+static GDBusMessage *on_message(GDBusConnection *connection, GDBusMessage *message,
+                                gboolean incoming, void *userdata)
+{
+    Monitor *monitor = userdata;
+
+    if (incoming) {
+        monitor->seen(message, monitor->userdata);
+        if (g_strcmp0(g_dbus_message_get_member(message), MARK) == 0)
+            g_atomic_int_inc(&monitor->n_marks);
+    }
+
+    /* A monitor answers nothing. */
+    g_object_unref(message);
+    return NULL;
+}
+
+void monitor_start(Monitor *monitor, void (*seen)(GDBusMessage *message, void *userdata),
+                   void *userdata)
+{
+    const char *const everything[] = {NULL};
+    g_autoptr(GVariant) reply = NULL;
+    g_autoptr(GError) error = NULL;
+
+    *monitor = (Monitor){.connection = fixture_connect(0), .seen = seen, .userdata = userdata};
+    reply = g_dbus_connection_call_sync(monitor->connection, "org.freedesktop.DBus",
+                                        "/org/freedesktop/DBus", "org.freedesktop.DBus.Monitoring",
+                                        "BecomeMonitor", g_variant_new("(^asu)", everything, 0),
+                                        NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
+    g_assert_no_error(error);
+    g_dbus_connection_add_filter(monitor->connection, on_message, monitor, NULL);
+}
+
+void monitor_catch_up(Monitor *monitor, Fixture *fixture)
+{
+    int before = g_atomic_int_get(&monitor->n_marks);
+    Answer answer;
+
+    call_full(&answer, fixture->root, "org.freedesktop.DBus.Peer", MARK, NULL);
+    call_wait(&answer);
+    answer_clear(&answer);
+    while (g_atomic_int_get(&monitor->n_marks) == before)
+        g_thread_yield();
+}
+
+void monitor_stop(Monitor *monitor)
+{
+    fixture_disconnect(monitor->connection);
+}
+
+/*
  * Processes
  */
 
@@ -333,6 +391,18 @@ unsigned fixture_processes(Fixture *fixture)
     g_assert_null(answer.error);
     answer_clear(&answer);
     return sandbox_processes();
+}
+
+void process_wait(GPid pid)
+{
+    struct pollfd poll_fd = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+
+    if (poll_fd.fd < 0) {
+        g_assert_cmpint(errno, ==, ESRCH);
+        return;
+    }
+    g_assert_cmpint(poll(&poll_fd, 1, 10000), ==, 1);
+    close(poll_fd.fd);
 }
 
 char *process_status(GPid pid, const char *key)

@@ -68,6 +68,24 @@ GDBusConnection *fixture_connect(uid_t uid);
 /** fixture_disconnect() - leave the bus */
 void fixture_disconnect(GDBusConnection *connection);
 
+/* A look at everything that goes over the bus. */
+typedef struct Monitor {
+    GDBusConnection *connection;
+    void (*seen)(GDBusMessage *message, void *userdata);
+    void *userdata;
+    int n_marks;
+} Monitor;
+
+/** monitor_start() - call @seen for each message from now on, in a thread of GDBus's */
+void monitor_start(Monitor *monitor, void (*seen)(GDBusMessage *message, void *userdata),
+                   void *userdata);
+
+/** monitor_catch_up() - return when all that was sent up to now has been seen */
+void monitor_catch_up(Monitor *monitor, Fixture *fixture);
+
+/** monitor_stop() - look no more */
+void monitor_stop(Monitor *monitor);
+
 /** fixture_spawn() - start a program in the sandbox; its stderr is the test's */
 GPid fixture_spawn(const char *const argv[]);
 
@@ -122,6 +140,9 @@ void assert_error(const Answer *answer, const char *error, const char *part);
  * is reaped.
  */
 unsigned fixture_processes(Fixture *fixture);
+
+/** process_wait() - wait until a process that is not our child has ended, ten seconds at most */
+void process_wait(GPid pid);
 
 /** process_status() - the value of @key in /proc/PID/status, to be freed, or NULL */
 char *process_status(GPid pid, const char *key);

@@ -374,6 +374,97 @@ static void test_abandoned(void)
     fixture_stop(&fixture);
 }
 
+/* Calls that expect no reply, by their serials, and how many replies there were to them all the
+ * same. */
+typedef struct Unexpected {
+    char *caller;
+    guint32 serials[3]; /* 0 where there is none yet */
+    int n_replies;
+} Unexpected;
+
+static void count_replies(GDBusMessage *message, void *userdata)
+{
+    Unexpected *unexpected = userdata;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(unexpected->serials); i++)
+        if (unexpected->serials[i] != 0 &&
+            g_strcmp0(g_dbus_message_get_destination(message), unexpected->caller) == 0 &&
+            g_dbus_message_get_reply_serial(message) == unexpected->serials[i])
+            g_atomic_int_inc(&unexpected->n_replies);
+}
+
+/* A call that expects no reply is carried out and gets none: neither a result nor an error, early
+ * or late. */
+static void test_no_reply_expected(void)
+{
+    static const char *const options[] = {"{}", "{'ttl': <0>}", "{'bit_pattern': <1>}"};
+    Unexpected unexpected = {0};
+    Fixture fixture;
+    Monitor monitor;
+    Answer answer;
+
+    fixture_start(&fixture, fake("fake"));
+    monitor_start(&monitor, count_replies, &unexpected);
+    /* before there are serials to look for: */
+    fake_probe(&answer, fixture.root, FAKE_INSPECT);
+    g_assert_cmpstr(answer_detail(&answer, "probes"), ==, "1");
+    answer_clear(&answer);
+    monitor_catch_up(&monitor, &fixture);
+    unexpected.caller = g_strdup(g_dbus_connection_get_unique_name(fixture.root));
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(options); i++) {
+        g_autoptr(GDBusMessage) message =
+            g_dbus_message_new_method_call(SERVICE_NAME, SERVICE_PATH, SERVICE_INTERFACE, "Probe");
+
+        if (i == 2) { /* the third ends the fake: what came before it is asked for first */
+            fake_probe(&answer, fixture.root, FAKE_INSPECT);
+            g_assert_cmpstr(answer_detail(&answer, "probes"), ==, "3");
+            answer_clear(&answer);
+        }
+        g_dbus_message_set_body(message, probe_arguments("127.0.0.1", options[i]));
+        g_dbus_message_set_flags(message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+        g_assert_true(g_dbus_connection_send_message(
+            fixture.root, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, &unexpected.serials[i], NULL));
+    }
+    do { /* until there is a new one */
+        fake_probe(&answer, fixture.root, FAKE_INSPECT);
+    } while (answer.error && (answer_clear(&answer), true));
+    g_assert_cmpstr(answer_detail(&answer, "probes"), ==, "1");
+    answer_clear(&answer);
+
+    monitor_catch_up(&monitor, &fixture);
+    g_assert_cmpint(g_atomic_int_get(&unexpected.n_replies), ==, 0);
+    monitor_stop(&monitor);
+    fixture_stop(&fixture);
+    g_free(unexpected.caller);
+}
+
+/* mtr-packet does not outlive the service, however that ends: killed with it where the kernel may,
+ * or at the end of its input. */
+static void test_tether(const void *argument)
+{
+    const char *command = argument;
+    Fixture fixture;
+    Answer held, answer;
+    GPid packet;
+
+    fixture_start(&fixture, command ? fake(command) : NULL);
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    assert_result(&answer, "reply");
+    answer_clear(&answer);
+    packet = process_child(fixture.service_pid);
+    if (command)
+        start_probe(&held, fixture.root, FAKE_CLOSE_INPUT);
+
+    g_assert_true(WIFSIGNALED(fixture_end_service(&fixture, SIGKILL)));
+    process_wait(packet);
+    if (command) {
+        call_wait(&held); /* the bus's own error */
+        answer_clear(&held);
+    }
+    fixture_stop(&fixture);
+}
+
 static void on_owner(GDBusConnection *connection, const char *name, const char *owner,
                      void *userdata)
 {
@@ -490,6 +581,9 @@ static void add_tests(void)
     g_test_add_func("/faults/full-pipe", test_full_pipe);
     g_test_add_func("/faults/abandoned", test_abandoned);
     g_test_add_func("/faults/dropped", test_dropped);
+    g_test_add_func("/faults/no-reply-expected", test_no_reply_expected);
+    g_test_add_data_func("/faults/tether/killed", "fake", test_tether);
+    g_test_add_data_func("/faults/tether/end-of-input", NULL, test_tether);
     g_test_add_func("/faults/child", test_child);
     g_test_add_func("/faults/stop-at-start", test_stop_at_start);
 }

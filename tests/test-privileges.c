@@ -142,6 +142,9 @@ static void test_refusals(void)
     const char *const no_default_user[] = {program, NULL};
     const char *const root[] = {program, "--user=root", NULL};
     const char *const no_capability[] = {"setpriv", "--reuid=65534", program, NULL};
+    const char *const root_without[] = {"setpriv", "--bounding-set=-net_raw", program,
+                                        "--user=nobody", NULL};
+    const char *const nasty[] = {program, "--user=a\nb\x1b", NULL};
     const char *const second[] = {program, "--user=nobody", NULL};
     const char *const no_name[] = {program, "--user=daemon", NULL};
     const char *const option[] = {program, "--frobnicate", NULL};
@@ -150,8 +153,10 @@ static void test_refusals(void)
 
     fixture_start(&fixture, NULL);
     assert_refuses(no_user, "there is no user \"no-such-user\"");
-    assert_refuses(root, "--user=root is root");
+    assert_refuses(root, "--user=\"root\" is root");
     assert_refuses(no_capability, "CAP_NET_RAW is missing");
+    assert_refuses(root_without, "CAP_NET_RAW is missing");
+    assert_refuses(nasty, "\"a\\x0ab\\x1b\"");
     assert_refuses(second, "somebody else does");
     assert_refuses(no_name, "cannot own " SERVICE_NAME);
     assert_refuses(option, "unrecognized option '--frobnicate'");

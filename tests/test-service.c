@@ -272,31 +272,6 @@ static void test_black_hole(void)
     fill_black_hole();
 }
 
-/* A call that expects no reply gets none, and is carried out. */
-static void test_no_reply_expected(void)
-{
-    g_autoptr(GDBusMessage) message =
-        g_dbus_message_new_method_call(SERVICE_NAME, SERVICE_PATH, SERVICE_INTERFACE, "Probe");
-    g_autoptr(GError) error = NULL;
-    Fixture fixture;
-    Answer answer;
-
-    fixture_start(&fixture, NULL);
-
-    g_dbus_message_set_body(message, probe_arguments("127.0.0.1", "{'ttl': <0>}"));
-    g_dbus_message_set_flags(message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
-    g_dbus_connection_send_message(fixture.root, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
-                                   &error);
-    g_assert_no_error(error);
-
-    /* The bus would say that an unexpected reply is refused, and sd-bus would not mind; GDBus would
-     * drop it. What counts is that the next call, behind it, has its own answer. */
-    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
-    assert_result(&answer, "reply");
-    answer_clear(&answer);
-    fixture_stop(&fixture);
-}
-
 /* A caller that leaves takes its requests along: the others and the service go on. */
 static void test_caller_leaves(void)
 {
@@ -493,7 +468,6 @@ static void add_tests(void)
     g_test_add_func("/service/check-support", test_check_support);
     g_test_add_func("/service/hundred", test_hundred);
     g_test_add_func("/service/black-hole", test_black_hole);
-    g_test_add_func("/service/no-reply-expected", test_no_reply_expected);
     g_test_add_func("/service/caller-leaves", test_caller_leaves);
     g_test_add_func("/service/properties", test_properties);
     g_test_add_data_func("/service/stop/sigterm", GINT_TO_POINTER(SIGTERM), test_stop);
