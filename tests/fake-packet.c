@@ -147,6 +147,11 @@ static void handle_probe(Fake *fake, int token, const char *line)
         close(STDIN_FILENO);
         for (;;)
             pause();
+    case FAKE_STUCK:
+        printf("%d reply ip-4 127.0.0.1 round-trip-time 5\n", token);
+        fflush(stdout);
+        for (;;)
+            pause();
     case FAKE_GARBAGE:
         printf("Segmentation fault \x1b[31m\n");
         break;

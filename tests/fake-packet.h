@@ -9,6 +9,7 @@ enum {
     FAKE_ANSWER_AND_EXIT,    /* answers, then exits with status 4 */
     FAKE_CLOSE,              /* closes its output and lives on */
     FAKE_CLOSE_INPUT,        /* closes its input and lives on */
+    FAKE_STUCK,              /* answers, and then does nothing any more */
     FAKE_GARBAGE,            /* says what is no reply */
     FAKE_TOKEN_ZERO,         /* has lost its place */
     FAKE_TOKEN_UNKNOWN,      /* answers what nobody asked */
