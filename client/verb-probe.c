@@ -26,13 +26,13 @@ static void help(void)
            "     --port=N               Destination port, 1-65535; udp, tcp and sctp\n"
            "     --local-ip=ADDRESS     Source address, one of this machine's\n"
            "     --local-port=N         Source port, 1024-65535; udp\n"
-           "     --timeout=SECONDS      How long to wait for an answer, 0-60 (default: 10)\n"
+           "     --timeout=SECONDS      How long to wait, 0-60, parts too (default: 10)\n"
            "     --size=BYTES           Packet size with headers, 0-9000; icmp and udp\n"
            "     --bit-pattern=N        Payload byte, 0-255\n"
            "     --tos=N                Type of service or traffic class, 0-255\n"
            "     --mark=N               Routing mark, 0-4294967295\n\n"
            "Numbers are decimal, or hexadecimal with 0x. The service checks the ranges, and\n"
-           "refuses what it does not support (yet: --local-ip, --mark, parts of a second).\n\n"
+           "refuses what it does not support (yet: --local-ip and --mark).\n\n"
            "Exit status: 0 for reply, 1 for any other result; others as mtrpacketctl has.\n");
 }
 

@@ -103,7 +103,7 @@ static int on_impatience(sd_event_source *source, uint64_t usec, void *userdata)
         packet_process_fail(process, process->ended);
     else
         fail(process, "did not answer its first commands within %llu s",
-             PACKET_PROCESS_START_USEC / 1000000);
+             PACKET_PROCESS_ANSWER_USEC / 1000000);
     return 0;
 }
 
@@ -112,9 +112,13 @@ static int wait_patiently(PacketProcess *process, uint64_t usec)
 {
     int r;
 
-    if (!process->patience_source)
-        return sd_event_add_time_relative(process->event, &process->patience_source,
-                                          CLOCK_MONOTONIC, usec, 0, on_impatience, process);
+    if (!process->patience_source) {
+        r = sd_event_add_time_relative(process->event, &process->patience_source, CLOCK_MONOTONIC,
+                                       usec, 0, on_impatience, process);
+        return r < 0 ? r
+                     : sd_event_source_set_priority(process->patience_source,
+                                                    PACKET_PRIORITY_DEADLINE);
+    }
 
     r = sd_event_source_set_time_relative(process->patience_source, usec);
     if (r < 0)
@@ -135,6 +139,14 @@ static void end(PacketProcess *process, const char *what)
 static void on_commands_broken(void *userdata)
 {
     end(userdata, "closed its input");
+}
+
+static void on_commands_written(void *userdata)
+{
+    PacketProcess *process = userdata;
+
+    if (packet_process_has_room(process))
+        process->events->room(process->userdata);
 }
 
 /*
@@ -277,7 +289,7 @@ int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCo
 
 bool packet_process_has_room(const PacketProcess *process)
 {
-    return process->started && !process->ended && !process->lost &&
+    return process->started && !process->ended && !process->lost && process->commands.length == 0 &&
            HASH_CNT(by_token, process->slots) < PACKET_PROCESS_SLOTS_MAX;
 }
 
@@ -343,15 +355,17 @@ static int watch(PacketProcess *process)
 
     r = sd_event_source_set_child_process_own(process->exit_source, true);
     if (r >= 0)
-        r = sd_event_source_set_priority(process->exit_source, SD_EVENT_PRIORITY_NORMAL + 10);
+        r = sd_event_source_set_priority(process->exit_source, PACKET_PRIORITY_DEADLINE);
     if (r >= 0)
         r = sd_event_add_io(event, &process->reply_source, child->stdout_fd, EPOLLIN, on_reply,
                             process);
     if (r >= 0)
-        r = write_queue_init(&process->commands, event, child->stdin_fd, on_commands_broken,
-                             process);
+        r = sd_event_source_set_priority(process->reply_source, PACKET_PRIORITY_REPLY);
     if (r >= 0)
-        r = wait_patiently(process, PACKET_PROCESS_START_USEC);
+        r = write_queue_init(&process->commands, event, child->stdin_fd, on_commands_written,
+                             on_commands_broken, process);
+    if (r >= 0)
+        r = wait_patiently(process, PACKET_PROCESS_ANSWER_USEC);
     return r < 0 ? r : 0;
 }
 

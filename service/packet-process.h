@@ -29,8 +29,16 @@ typedef struct PacketSlot PacketSlot;
  */
 #define PACKET_PROCESS_SLOTS_MAX 1000
 
-/* How long a child may take to answer the first questions, in microseconds. */
-#define PACKET_PROCESS_START_USEC (5 * 1000 * 1000ULL)
+/* How long a child may take to answer a question, the first ones too, in microseconds. */
+#define PACKET_PROCESS_ANSWER_USEC (5 * 1000 * 1000ULL)
+
+/*
+ * Priorities in the event loop. What mtr-packet has answered counts before its death, and before a
+ * deadline that passes at the same time; and no flood of calls, which the bus brings at
+ * SD_EVENT_PRIORITY_NORMAL, keeps either waiting.
+ */
+#define PACKET_PRIORITY_REPLY (SD_EVENT_PRIORITY_NORMAL - 20)
+#define PACKET_PRIORITY_DEADLINE (SD_EVENT_PRIORITY_NORMAL - 10)
 
 /**
  * packet_slot_done_t - the end of a command: exactly one of @reply and @failure is not NULL
@@ -56,7 +64,7 @@ typedef struct PacketProcessEvents {
      * here: whoever found the loss still stands on it. @at_start: it never became ready.
      */
     void (*lost)(void *userdata, bool at_start, const Failure *failure);
-    /* Answers came in, and there is room for further commands. */
+    /* There is room for further commands. */
     void (*room)(void *userdata);
 } PacketProcessEvents;
 
@@ -92,7 +100,12 @@ DEFINE_CLEANUP(PacketProcess *, packet_process_free)
  */
 void packet_process_fail(PacketProcess *process, const char *reason);
 
-/** packet_process_has_room() - whether packet_process_send() may be called */
+/**
+ * packet_process_has_room() - whether packet_process_send() may be called
+ *
+ * Not while a command waits for room in the pipe: a probe's time is counted from when it is
+ * written.
+ */
 bool packet_process_has_room(const PacketProcess *process);
 
 /**

@@ -47,6 +47,11 @@ static size_t append_option(char *line, size_t length, const char *name, int val
     return value == PROBE_OPTION_UNSET ? length : append(line, length, " %s %d", name, value);
 }
 
+unsigned packet_command_seconds(const PacketCommand *command)
+{
+    return (unsigned)((command->options.timeout_usec + 999999) / 1000000);
+}
+
 size_t packet_command_format(const PacketCommand *command, int token,
                              char line[static PACKET_COMMAND_SIZE])
 {
@@ -57,9 +62,9 @@ size_t packet_command_format(const PacketCommand *command, int token,
     if (command->kind == PACKET_CHECK_SUPPORT)
         return append(line, 0, "%d check-support feature %s\n", token, command->feature);
 
-    n = append(line, 0, "%d send-probe ip-%d %s protocol %s timeout %d", token,
+    n = append(line, 0, "%d send-probe ip-%d %s protocol %s timeout %u", token,
                command->target.ip_version, probe_target_format(&command->target, address),
-               probe_protocol_name(options->protocol), options->timeout);
+               probe_protocol_name(options->protocol), packet_command_seconds(command));
     n = append_option(line, n, "ttl", options->ttl);
     n = append_option(line, n, "port", options->port);
     n = append_option(line, n, "local-port", options->local_port);

@@ -112,6 +112,13 @@ size_t packet_command_format(const PacketCommand *command, int token,
  */
 int packet_reply_parse(PacketReply *ret, char *line, size_t length);
 
+/**
+ * packet_command_seconds() - how long mtr-packet itself waits for the answer to a probe
+ *
+ * It counts in whole seconds: the next above the probe's timeout, which the service sees to.
+ */
+unsigned packet_command_seconds(const PacketCommand *command);
+
 /** packet_reply_argument() - the value of the first argument with this name, or NULL */
 const char *packet_reply_argument(const PacketReply *reply, const char *name);
 

@@ -106,8 +106,9 @@ static int wrong_type(const OptionKey *key, char type, const char *expected, Fai
                        expected);
 }
 
-static int read_number(const OptionKey *key, sd_bus_message *message, char type,
-                       ProbeOptions *options, Failure *failure)
+/* Reads an integer in KEY's range. */
+static int read_in_range(const OptionKey *key, sd_bus_message *message, char type, int *ret,
+                         Failure *failure)
 {
     char text[24], expected[64];
     int64_t number;
@@ -125,8 +126,19 @@ static int read_number(const OptionKey *key, sd_bus_message *message, char type,
         return failure_set(failure, OUTCOME_INVALID_ARGS, "option %s is %s, %s is expected",
                            key->name, text, expected);
 
-    option_set(key, options, (int)number);
+    *ret = (int)number;
     return 0;
+}
+
+static int read_number(const OptionKey *key, sd_bus_message *message, char type,
+                       ProbeOptions *options, Failure *failure)
+{
+    int r, number;
+
+    r = read_in_range(key, message, type, &number, failure);
+    if (r == 0)
+        option_set(key, options, number);
+    return r;
 }
 
 static int read_ip_version(const OptionKey *key, sd_bus_message *message, char type,
@@ -178,28 +190,27 @@ static int read_protocol(const OptionKey *key, sd_bus_message *message, char typ
 static int read_timeout(const OptionKey *key, sd_bus_message *message, char type,
                         ProbeOptions *options, Failure *failure)
 {
-    double seconds;
-    int r;
+    double seconds = 0;
+    int r, number = 0;
 
-    if (type != 'd')
-        return read_number(key, message, type, options, failure);
-
-    r = sd_bus_message_read_basic(message, type, &seconds);
-    if (r < 0)
-        return r;
+    if (type == 'd') {
+        r = sd_bus_message_read_basic(message, type, &seconds);
+        if (r < 0)
+            return r;
+    } else {
+        r = read_in_range(key, message, type, &number, failure);
+        if (r != 0)
+            return r;
+        seconds = number;
+    }
 
     /* Not `< min || > max`: a NaN is neither. */
     if (!(seconds >= key->min && seconds <= key->max))
         return failure_set(failure, OUTCOME_INVALID_ARGS,
                            "option %s is %g, a number of seconds from %d to %d is expected",
                            key->name, seconds, key->min, key->max);
-    if (seconds != trunc(seconds))
-        return failure_set(failure, OUTCOME_NOT_SUPPORTED,
-                           "option %s is %g, and fractions of a second are not supported yet: "
-                           "a whole number from %d to %d is expected",
-                           key->name, seconds, key->min, key->max);
 
-    option_set(key, options, (int)seconds);
+    options->timeout_usec = (uint64_t)llrint(seconds * 1e6);
     return 0;
 }
 
@@ -220,7 +231,7 @@ static const OptionKey option_keys[] = {
     {"port", read_number, FIELD(port), 1, 65535},
     {"local_ip", read_missing, 0, 0, 0},
     {"local_port", read_number, FIELD(local_port), 1024, 65535},
-    {"timeout", read_timeout, FIELD(timeout), 0, 60},
+    {"timeout", read_timeout, 0, 0, 60},
     {"size", read_number, FIELD(size), 0, 9000},
     {"bit_pattern", read_number, FIELD(bit_pattern), 0, 255},
     {"tos", read_number, FIELD(tos), 0, 255},

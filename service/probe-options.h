@@ -7,6 +7,8 @@
  * message, and knows no bus.
  */
 
+#include <stdint.h>
+
 #include <systemd/sd-bus.h>
 
 #include "outcome.h"
@@ -24,20 +26,20 @@ typedef enum ProbeProtocol {
 typedef struct ProbeOptions {
     int ip_version; /* 4, 6, or 0 for either */
     ProbeProtocol protocol;
-    int timeout; /* seconds that mtr-packet waits for an answer */
-    int ttl;     /* these and what follows: PROBE_OPTION_UNSET, or in the range of the contract */
-    int port;    /* destination port */
+    uint64_t timeout_usec; /* how long an answer is waited for */
+    int ttl;  /* these and what follows: PROBE_OPTION_UNSET, or in the range of the contract */
+    int port; /* destination port */
     int local_port;  /* source port */
     int size;        /* bytes, with headers */
     int bit_pattern; /* payload byte */
     int tos;         /* type of service or traffic class */
 } ProbeOptions;
 
-#define PROBE_TIMEOUT_DEFAULT 10 /* seconds */
+#define PROBE_TIMEOUT_DEFAULT_USEC (10 * 1000 * 1000ULL)
 
 #define PROBE_OPTIONS_INIT                                                                         \
     ((ProbeOptions){                                                                               \
-        .timeout = PROBE_TIMEOUT_DEFAULT,                                                          \
+        .timeout_usec = PROBE_TIMEOUT_DEFAULT_USEC,                                                \
         .ttl = PROBE_OPTION_UNSET,                                                                 \
         .port = PROBE_OPTION_UNSET,                                                                \
         .local_port = PROBE_OPTION_UNSET,                                                          \

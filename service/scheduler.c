@@ -8,14 +8,31 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "deadlines.h"
 #include "hash.h"
 #include "log.h"
+
+/* How long past its own timeout mtr-packet may owe an answer before it counts as hung, in
+ * microseconds. */
+#define HUNG_USEC (2 * 1000 * 1000ULL)
+
+/*
+ * A process that is lost sooner than this after its start was no good. After two of them in a row
+ * the next start waits, longer each time.
+ */
+#define QUICK_LOSS_USEC (5 * 1000 * 1000ULL)
+#define PAUSE_FIRST_USEC (100 * 1000ULL)
+#define PAUSE_MAX_USEC (5 * 1000 * 1000ULL)
 
 struct SchedulerJob {
     PacketSlot slot;
     PacketCommand command;
     SchedulerJob *prev, *next; /* in `waiting`, while it has no token */
-    scheduler_done_t done;     /* NULL once dropped */
+    Scheduler *scheduler;
+    Deadline
+        deadline; /* while it is in mtr-packet: until it is answered for, then until that hangs */
+    uint64_t hung_usec;    /* when mtr-packet hangs if it has not answered */
+    scheduler_done_t done; /* NULL once answered or dropped */
     void *userdata;
 };
 
@@ -30,12 +47,29 @@ struct Scheduler {
     sd_event_source *loss_source; /* on while `lost` is to be freed and what waits is to go on */
 
     SchedulerJob *waiting; /* in the order they came */
+    Deadlines deadlines;   /* of jobs in mtr-packet */
+
+    uint64_t started_usec;    /* when the last process was started */
+    unsigned n_quick_losses;  /* in a row */
+    uint64_t not_before_usec; /* when the next may be started */
+    Failure last_loss;
 };
+
+/* Tells the job's owner, who is there no longer if the job was dropped or its timeout has passed.
+ */
+static void job_answer(SchedulerJob *job, const PacketReply *reply, const Failure *failure)
+{
+    scheduler_done_t done = job->done;
+
+    job->done = NULL;
+    if (done)
+        done(job->userdata, reply, failure);
+}
 
 static void job_finish(SchedulerJob *job, const PacketReply *reply, const Failure *failure)
 {
-    if (job->done)
-        job->done(job->userdata, reply, failure);
+    deadlines_unset(&job->scheduler->deadlines, &job->deadline);
+    job_answer(job, reply, failure);
     free(job);
 }
 
@@ -67,20 +101,95 @@ static const PacketProcessEvents process_events = {
     .lost = on_process_lost,
 };
 
+/*
+ * Deadlines
+ */
+
+static void on_hung(Deadline *deadline)
+{
+    SchedulerJob *job = CONTAINER_OF(deadline, SchedulerJob, deadline);
+
+    packet_process_fail(job->scheduler->process, "hangs: it owes an answer that was due 2 s ago");
+}
+
+/* The caller has waited long enough. mtr-packet still owes the answer, and the job keeps its place
+ * there. */
+static void on_timeout(Deadline *deadline)
+{
+    static const PacketReply no_reply = {.word = "no-reply"};
+    SchedulerJob *job = CONTAINER_OF(deadline, SchedulerJob, deadline);
+
+    /* Cannot fail: there is room for what was set a moment ago. */
+    (void)deadlines_set(&job->scheduler->deadlines, deadline, job->hung_usec, on_hung);
+    job_answer(job, &no_reply, NULL);
+}
+
+/* A probe's time runs from here: it is about to be written. */
+static int job_set_deadline(SchedulerJob *job)
+{
+    Deadlines *deadlines = &job->scheduler->deadlines;
+    uint64_t now = deadlines_now();
+
+    if (job->command.kind != PACKET_SEND_PROBE)
+        return deadlines_set(deadlines, &job->deadline, now + PACKET_PROCESS_ANSWER_USEC, on_hung);
+
+    job->hung_usec = now + packet_command_seconds(&job->command) * 1000000ULL + HUNG_USEC;
+    return deadlines_set(deadlines, &job->deadline, now + job->command.options.timeout_usec,
+                         on_timeout);
+}
+
+/*
+ * The process
+ */
+
+/* Remembers a loss, and puts the next start off if it was not the first of its kind. */
+static void note_loss(Scheduler *scheduler, const Failure *failure)
+{
+    uint64_t now = deadlines_now(), pause = 0;
+
+    if (now - scheduler->started_usec >= QUICK_LOSS_USEC)
+        scheduler->n_quick_losses = 0;
+    else if (scheduler->n_quick_losses++ > 0)
+        pause = PAUSE_FIRST_USEC << MIN(scheduler->n_quick_losses - 2, 10U);
+
+    scheduler->not_before_usec = now + MIN(pause, PAUSE_MAX_USEC);
+    scheduler->last_loss = *failure;
+}
+
 /* Starts a process; what waits fails if there is none to be had. */
 static void start_process(Scheduler *scheduler)
 {
+    uint64_t now = deadlines_now();
     Failure failure;
     int r;
 
+    if (now < scheduler->not_before_usec) {
+        failure_set(&failure, OUTCOME_PROCESS, "%s; it is not started again for another %.1f s",
+                    scheduler->last_loss.message, (double)(scheduler->not_before_usec - now) / 1e6);
+        fail_waiting(scheduler, &failure);
+        return;
+    }
+
+    scheduler->started_usec = now;
     r = packet_process_new(&scheduler->process, scheduler->event, scheduler->packet_command,
                            &process_events, scheduler, &failure);
     if (r < 0)
         failure_set(&failure, OUTCOME_PROCESS, "mtr-packet cannot be started: %s", strerror(-r));
     if (r != 0) {
         log_message(LOG_ERR, "%s", failure.message);
+        note_loss(scheduler, &failure);
         fail_waiting(scheduler, &failure);
     }
+}
+
+static int send_job(Scheduler *scheduler, SchedulerJob *job)
+{
+    int r;
+
+    r = job_set_deadline(job);
+    if (r >= 0)
+        r = packet_process_send(scheduler->process, &job->slot, &job->command);
+    return r;
 }
 
 /* Hands out what waits, as far as there is room for it. */
@@ -92,10 +201,8 @@ static void dispatch(Scheduler *scheduler)
     while (scheduler->waiting && scheduler->process &&
            packet_process_has_room(scheduler->process)) {
         SchedulerJob *job = scheduler->waiting;
-        int r;
 
-        r = packet_process_send(scheduler->process, &job->slot, &job->command);
-        if (r < 0) {
+        if (send_job(scheduler, job) < 0) {
             Failure failure;
 
             failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
@@ -124,6 +231,7 @@ static void on_process_lost(void *userdata, bool at_start, const Failure *failur
     Scheduler *scheduler = userdata;
 
     assert(!scheduler->lost);
+    note_loss(scheduler, failure);
     scheduler->lost = TAKE_PTR(scheduler->process);
     (void)sd_event_source_set_enabled(scheduler->loss_source, SD_EVENT_ONESHOT);
 
@@ -160,7 +268,11 @@ int scheduler_new(Scheduler **ret, sd_event *event, const char *packet_command,
     if (!scheduler->packet_command)
         return -ENOMEM;
 
-    r = sd_event_add_defer(event, &scheduler->loss_source, on_loss, scheduler);
+    r = deadlines_init(&scheduler->deadlines, event, PACKET_PRIORITY_DEADLINE);
+    if (r >= 0)
+        r = sd_event_add_defer(event, &scheduler->loss_source, on_loss, scheduler);
+    if (r >= 0)
+        r = sd_event_source_set_priority(scheduler->loss_source, PACKET_PRIORITY_DEADLINE);
     if (r >= 0)
         r = sd_event_source_set_enabled(scheduler->loss_source, SD_EVENT_OFF);
     if (r < 0)
@@ -180,6 +292,7 @@ Scheduler *scheduler_free(Scheduler *scheduler)
     if (scheduler->process)
         packet_process_fail(scheduler->process, "is ended, the service stops");
     packet_process_free(scheduler->lost);
+    deadlines_deinit(&scheduler->deadlines);
     sd_event_source_disable_unref(scheduler->loss_source);
     free(scheduler->packet_command);
     free(scheduler);
@@ -195,6 +308,7 @@ int scheduler_submit(Scheduler *scheduler, SchedulerJob **ret, const PacketComma
     if (!job)
         return -ENOMEM;
     job->slot.done = on_slot_done;
+    job->scheduler = scheduler;
     job->command = *command;
     job->done = done;
     job->userdata = userdata;

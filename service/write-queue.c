@@ -44,19 +44,23 @@ static int on_event(sd_event_source *source, int fd, uint32_t revents, void *use
 {
     WriteQueue *queue = userdata;
 
-    if (revents & (EPOLLERR | EPOLLHUP))
+    if (revents & (EPOLLERR | EPOLLHUP)) {
         give_up(queue);
-    else
-        flush(queue);
+        return 0;
+    }
+
+    flush(queue);
+    if (queue->length == 0 && !queue->is_broken)
+        queue->written(queue->userdata);
     return 0;
 }
 
-int write_queue_init(WriteQueue *queue, sd_event *event, int fd, write_queue_broken_t broken,
-                     void *userdata)
+int write_queue_init(WriteQueue *queue, sd_event *event, int fd, write_queue_written_t written,
+                     write_queue_broken_t broken, void *userdata)
 {
     int r;
 
-    *queue = (WriteQueue){.fd = fd, .broken = broken, .userdata = userdata};
+    *queue = (WriteQueue){.fd = fd, .written = written, .broken = broken, .userdata = userdata};
 
     /* For no event but those that always come: a reader that is gone is seen without writing to it.
      */

@@ -16,8 +16,12 @@
  * told once */
 typedef void (*write_queue_broken_t)(void *userdata);
 
+/** write_queue_written_t - what waited has been written; not called for what never had to wait */
+typedef void (*write_queue_written_t)(void *userdata);
+
 typedef struct WriteQueue {
     int fd; /* borrowed; does not block */
+    write_queue_written_t written;
     write_queue_broken_t broken;
     void *userdata;
     bool is_broken;
@@ -28,12 +32,13 @@ typedef struct WriteQueue {
 
 /**
  * write_queue_init() - begin to write to @fd
- * @broken, @userdata: called when the other end is closed, perhaps from within write_queue_commit()
+ * @written: called from the loop
+ * @broken: called when the other end is closed, perhaps from within write_queue_commit()
  *
  * Return: 0 or a negative errno; either way write_queue_deinit() cleans up.
  */
-int write_queue_init(WriteQueue *queue, sd_event *event, int fd, write_queue_broken_t broken,
-                     void *userdata);
+int write_queue_init(WriteQueue *queue, sd_event *event, int fd, write_queue_written_t written,
+                     write_queue_broken_t broken, void *userdata);
 
 /** write_queue_deinit() - forget what waits; copes with a queue of zeros */
 void write_queue_deinit(WriteQueue *queue);

@@ -58,7 +58,7 @@ static void test_probe(void)
     assert_run("probe 127.0.0.1", 0, "reply from 127\\.0\\.0\\.1 in [0-9]+\\.[0-9]{3} ms\n", "");
     assert_run("probe ::1", 0, "reply from ::1 in [0-9.]+ ms\n", "");
     assert_run("probe --ip-version=4 --protocol=udp --ttl=1 --port=0x35 --local-port=5353 "
-               "--timeout=2.0 --size=100 "
+               "--timeout=2.5 --size=100 "
                "--bit-pattern=0xff --tos=8 127.0.0.1",
                0, "reply from .*\n", "");
     assert_run("probe 127.0.0.1 --protocol tcp -4", 0, "reply from .*\n", "");
@@ -105,7 +105,8 @@ static void test_errors(void)
     assert_run("probe --ttl=010 --tos=256 ::1", 2, "",
                "option tos is 256, an integer from 0 to 255 is expected");
     assert_run("probe --ttl=-1 ::1", 2, "", "option ttl is -1");
-    assert_run("probe --timeout=0.5 ::1", 2, "", "not supported yet");
+    assert_run("probe --timeout=60.5 ::1", 2, "",
+               "option timeout is 60.5, a number of seconds from 0 to 60");
     assert_run("probe --mark=1 ::1", 2, "", "option mark is not supported yet");
     assert_run("probe --local-ip=::1 ::1", 2, "", "option local_ip is not supported yet");
     assert_run("probe -4 ::1", 4, "", "\"::1\" is an IPv6 address");

@@ -3,6 +3,7 @@
 /* The service against a scripted mtr-packet: what the real one does not do on demand. */
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -163,6 +164,39 @@ static void test_closed_input(void)
     assert_result(&answer, "inspected");
     answer_clear(&answer);
     g_assert_cmpuint(fixture_processes(&fixture), ==, 3);
+    fixture_stop(&fixture);
+}
+
+/* A process that keeps dying is not started for every call: calls fail promptly all the same, and
+ * then it recovers. */
+static void test_pause(void)
+{
+    g_autofree char *pid = NULL;
+    unsigned n_refused = 0;
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, fake("fake"));
+    fake_probe(&answer, fixture.root, FAKE_INSPECT);
+    pid = g_strdup(answer_detail(&answer, "pid"));
+    answer_clear(&answer);
+
+    for (unsigned i = 0; i < 500; i++) {
+        fake_probe(&answer, fixture.root, FAKE_DIE);
+        assert_error(&answer, ERROR_PROCESS, "was killed by signal 9 (Killed)");
+        n_refused += strstr(answer.message, "it is not started again for another") != NULL;
+        answer_clear(&answer);
+    }
+    g_assert_cmpuint(n_refused, >, 0);
+
+    for (bool recovered = false; !recovered;) {
+        fake_probe(&answer, fixture.root, FAKE_INSPECT);
+        recovered = !answer.error;
+        if (recovered) /* there is nothing else here that takes process numbers */
+            g_assert_cmpint(atoi(answer_detail(&answer, "pid")) - atoi(pid), <=,
+                            (int)(500 - n_refused));
+        answer_clear(&answer);
+    }
     fixture_stop(&fixture);
 }
 
@@ -568,6 +602,7 @@ static void add_tests(void)
     for (size_t i = 0; i < G_N_ELEMENTS(losses); i++)
         g_test_add_data_func(losses[i].path, GUINT_TO_POINTER(i), test_loss);
     g_test_add_func("/faults/loss/closed-input", test_closed_input);
+    g_test_add_func("/faults/loss/pause", test_pause);
     g_test_add_func("/faults/loss/last-words", test_last_words);
     g_test_add_func("/faults/loss/token-twice", test_token_twice);
     g_test_add_func("/faults/results", test_results);

@@ -58,7 +58,7 @@ static void test_commands(void)
     /* every option, at its longest */
     command = probe("2eee:ffee:ffee:ffee:ffee:ffee:ffee:ffee");
     command.options = (ProbeOptions){.protocol = PROBE_UDP,
-                                     .timeout = 60,
+                                     .timeout_usec = 60000000,
                                      .ttl = 255,
                                      .port = 65535,
                                      .local_port = 65534,
@@ -69,6 +69,17 @@ static void test_commands(void)
         &command, 2147483647,
         "2147483647 send-probe ip-6 2eee:ffee:ffee:ffee:ffee:ffee:ffee:ffee protocol udp "
         "timeout 60 ttl 255 port 65535 local-port 65534 size 9000 bit-pattern 254 tos 253\n");
+
+    /* mtr-packet has whole seconds, never less than what was asked for */
+    command = probe("127.0.0.1");
+    command.options.timeout_usec = 0;
+    assert_command(&command, 1, "1 send-probe ip-4 127.0.0.1 protocol icmp timeout 0\n");
+    command.options.timeout_usec = 1;
+    assert_command(&command, 1, "1 send-probe ip-4 127.0.0.1 protocol icmp timeout 1\n");
+    command.options.timeout_usec = 1000000;
+    assert_command(&command, 1, "1 send-probe ip-4 127.0.0.1 protocol icmp timeout 1\n");
+    command.options.timeout_usec = 1000001;
+    assert_command(&command, 1, "1 send-probe ip-4 127.0.0.1 protocol icmp timeout 2\n");
 
     command = packet_support_question(0);
     assert_command(&command, 3, "3 check-support feature send-probe\n");

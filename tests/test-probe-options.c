@@ -88,7 +88,7 @@ static void test_defaults(void)
     g_assert_cmpint(options_read(options_new(), &options, &failure), ==, 0);
     g_assert_cmpint(options.ip_version, ==, 0);
     g_assert_cmpint(options.protocol, ==, PROBE_ICMP);
-    g_assert_cmpint(options.timeout, ==, 10);
+    g_assert_cmpuint(options.timeout_usec, ==, 10000000);
     g_assert_cmpint(options.ttl, ==, PROBE_OPTION_UNSET);
     g_assert_cmpint(options.port, ==, PROBE_OPTION_UNSET);
     g_assert_cmpint(options.local_port, ==, PROBE_OPTION_UNSET);
@@ -105,7 +105,6 @@ static const struct {
     {"ttl", G_STRUCT_OFFSET(ProbeOptions, ttl), 1, 255},
     {"port", G_STRUCT_OFFSET(ProbeOptions, port), 1, 65535},
     {"local_port", G_STRUCT_OFFSET(ProbeOptions, local_port), 1024, 65535},
-    {"timeout", G_STRUCT_OFFSET(ProbeOptions, timeout), 0, 60},
     {"size", G_STRUCT_OFFSET(ProbeOptions, size), 0, 9000},
     {"bit_pattern", G_STRUCT_OFFSET(ProbeOptions, bit_pattern), 0, 255},
     {"tos", G_STRUCT_OFFSET(ProbeOptions, tos), 0, 255},
@@ -277,18 +276,28 @@ static int read_seconds(double seconds, ProbeOptions *ret, Failure *failure)
 
 static void test_timeouts(void)
 {
+    static const struct {
+        double seconds;
+        uint64_t usec;
+    } right[] = {{0, 0},         {-0.0, 0},      {0.5, 500000},
+                 {0.0000014, 1}, {1.1, 1100000}, {59.9999999, 60000000},
+                 {60, 60000000}};
     static const double wrong[] = {-0.001, -1, 60.001, 61, 1e300, -1e300, INFINITY, -INFINITY, NAN};
     ProbeOptions options;
     Failure failure;
 
-    g_assert_cmpint(read_seconds(0, &options, &failure), ==, 0);
-    g_assert_cmpint(options.timeout, ==, 0);
-    g_assert_cmpint(read_seconds(-0.0, &options, &failure), ==, 0);
-    g_assert_cmpint(options.timeout, ==, 0);
-    g_assert_cmpint(read_seconds(60, &options, &failure), ==, 0);
-    g_assert_cmpint(options.timeout, ==, 60);
-    g_assert_cmpint(read_seconds(0.5, &options, &failure), ==, OUTCOME_NOT_SUPPORTED);
-    g_assert_nonnull(strstr(failure.message, "0.5"));
+    for (unsigned i = 0; i < G_N_ELEMENTS(right); i++) {
+        g_assert_cmpint(read_seconds(right[i].seconds, &options, &failure), ==, 0);
+        g_assert_cmpuint(options.timeout_usec, ==, right[i].usec);
+    }
+
+    g_assert_cmpint(read_integer("timeout", 'i', 0, &options, &failure), ==, 0);
+    g_assert_cmpuint(options.timeout_usec, ==, 0);
+    g_assert_cmpint(read_integer("timeout", 'i', 60, &options, &failure), ==, 0);
+    g_assert_cmpuint(options.timeout_usec, ==, 60000000);
+    assert_refused("timeout", 'i', -1, " -1,");
+    assert_refused("timeout", 'i', 61, " 61,");
+    assert_refused("timeout", 't', -1, "18446744073709551615");
 
     for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_assert_cmpint(read_seconds(wrong[i], &options, &failure), ==, OUTCOME_INVALID_ARGS);

@@ -104,7 +104,8 @@ static void test_refused(void)
         {"127.0.0.1", "{'Ttl': <1>}", ERROR_INVALID_ARGS, "\"Ttl\" is unknown"},
         {"127.0.0.1", "{'ttl': <1>, 'ttl': <2>}", ERROR_INVALID_ARGS, "ttl is given twice"},
         {"127.0.0.1", "{'port': <53>}", ERROR_INVALID_ARGS, "port is 53, but protocol is \"icmp\""},
-        {"127.0.0.1", "{'timeout': <0.5>}", ERROR_NOT_SUPPORTED, "0.5"},
+        {"127.0.0.1", "{'timeout': <60.5>}", ERROR_INVALID_ARGS, "timeout is 60.5"},
+        {"127.0.0.1", "{'timeout': <-0.5>}", ERROR_INVALID_ARGS, "timeout is -0.5"},
         {"127.0.0.1", "{'mark': <uint32 1>}", ERROR_NOT_SUPPORTED, "mark"},
         {"127.0.0.1", "{'local_ip': <'127.0.0.1'>}", ERROR_NOT_SUPPORTED, "local_ip"},
         {"::1", "{'protocol': <'udp'>, 'port': <53>, 'local_port': <5353>}", ERROR_NOT_SUPPORTED,
@@ -270,6 +271,76 @@ static void test_black_hole(void)
 
     fixture_stop(&fixture);
     fill_black_hole();
+}
+
+/* Timeouts are the service's own, to the part of a second: mtr-packet would answer both of these
+ * after a second. */
+static void test_fractions(void)
+{
+    Answer slow, fast;
+    gint64 start;
+    Fixture fixture;
+    GPid packet;
+
+    dig_black_hole();
+    fixture_start(&fixture, NULL);
+    probe_wait(&fast, fixture.root, "127.0.0.1", NULL);
+    answer_clear(&fast);
+    packet = process_child(fixture.service_pid);
+
+    start = g_get_monotonic_time();
+    call_start(&slow, fixture.root, "Probe", probe_arguments("192.0.2.2", "{'timeout': <0.9>}"));
+    call_start(&fast, fixture.root, "Probe", probe_arguments("192.0.2.2", "{'timeout': <0.2>}"));
+    call_wait(&fast);
+    g_assert_cmpint(g_get_monotonic_time() - start, >=, 200000);
+    assert_result(&fast, "no-reply");
+    g_assert_cmpstr(answer_detail(&fast, "address"), ==, "192.0.2.2");
+    g_assert_false(slow.done);
+    answer_clear(&fast);
+    call_wait(&slow);
+    g_assert_cmpint(g_get_monotonic_time() - start, >=, 900000);
+    assert_result(&slow, "no-reply");
+    answer_clear(&slow);
+
+    /* While this waits, mtr-packet gives its own answers to the two, and nobody minds. */
+    probe_wait(&slow, fixture.root, "192.0.2.2", "{'timeout': <1.5>}");
+    assert_result(&slow, "no-reply");
+    answer_clear(&slow);
+    g_assert_cmpint(process_child(fixture.service_pid), ==, packet);
+    fixture_stop(&fixture);
+    fill_black_hole();
+}
+
+/* A stopped mtr-packet: timeouts are kept, then it is found out and replaced, and what is in flight
+ * fails. */
+static void test_hang(void)
+{
+    Answer silent, later, answer;
+    Fixture fixture;
+    GPid packet;
+
+    fixture_start(&fixture, NULL);
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    answer_clear(&answer);
+    packet = process_child(fixture.service_pid);
+    g_assert_cmpint(kill(packet, SIGSTOP), ==, 0);
+
+    call_start(&later, fixture.root, "Probe", probe_arguments("127.0.0.1", "{'timeout': <60>}"));
+    call_start(&silent, fixture.root, "Probe", probe_arguments("127.0.0.1", "{'timeout': <0.5>}"));
+    call_wait(&silent);
+    assert_result(&silent, "no-reply");
+    answer_clear(&silent);
+    g_assert_false(later.done);
+    call_wait(&later);
+    assert_error(&later, ERROR_PROCESS, "hangs");
+    answer_clear(&later);
+
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    assert_result(&answer, "reply");
+    answer_clear(&answer);
+    g_assert_cmpint(process_child(fixture.service_pid), !=, packet);
+    g_assert_cmpuint(fixture_processes(&fixture), ==, 3);
+    fixture_stop(&fixture);
 }
 
 /* A caller that leaves takes its requests along: the others and the service go on. */
@@ -468,6 +539,8 @@ static void add_tests(void)
     g_test_add_func("/service/check-support", test_check_support);
     g_test_add_func("/service/hundred", test_hundred);
     g_test_add_func("/service/black-hole", test_black_hole);
+    g_test_add_func("/service/fractions", test_fractions);
+    g_test_add_func("/service/hang", test_hang);
     g_test_add_func("/service/caller-leaves", test_caller_leaves);
     g_test_add_func("/service/properties", test_properties);
     g_test_add_data_func("/service/stop/sigterm", GINT_TO_POINTER(SIGTERM), test_stop);
