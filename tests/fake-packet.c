@@ -69,18 +69,23 @@ static void hold(Fake *fake, int token)
     release(fake);
 }
 
-/* Reads nothing until the pipe is full: whoever writes must wait, and not block. Gives up after ten
- * seconds. */
+/*
+ * Reads nothing until the pipe is full and has been for a while: whoever writes must wait, and not
+ * block. Gives up after ten seconds.
+ */
 static void wait_for_full_pipe(void)
 {
-    int size = 0;
+    unsigned n_same = 0;
+    int size = 0, last;
 
-    for (unsigned i = 0; size < 60000 && i < 1000; i++) {
-        poll(NULL, 0, 10); /* nothing tells that a pipe has filled */
+    for (unsigned i = 0; n_same < 30 && i < 1000; i++) {
+        poll(NULL, 0, 10); /* nothing tells that a pipe is full */
+        last = size;
         if (ioctl(STDIN_FILENO, FIONREAD, &size) < 0)
             exit(EXIT_FAILURE);
+        n_same = size == last && size > 60000 ? n_same + 1 : 0;
     }
-    if (size < 60000)
+    if (n_same < 30)
         exit(6);
 }
 
