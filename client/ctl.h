@@ -13,7 +13,7 @@ enum {
     CTL_EXIT_OTHER = 1,     /* any other result; a feature is not supported */
     CTL_EXIT_ARGUMENTS = 2, /* wrong use, or arguments that the service refuses */
     CTL_EXIT_DENIED = 3,    /* not allowed */
-    CTL_EXIT_HOST = 4,      /* the host has no address of the wanted IP version */
+    CTL_EXIT_HOST = 4,      /* the host has no address, or none of the wanted IP version */
     CTL_EXIT_SERVICE = 5,   /* no service, no mtr-packet, or whatever else kept the answer away */
 };
 

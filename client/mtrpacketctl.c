@@ -34,7 +34,7 @@ static void help(void)
            "  1  any other result of the probe, or a feature is not supported\n"
            "  2  wrong use, or arguments that the service refuses\n"
            "  3  not allowed\n"
-           "  4  the host has no address of the wanted IP version\n"
+           "  4  the host has no address, or none of the wanted IP version\n"
            "  5  no service, no mtr-packet, or another failure\n");
 }
 

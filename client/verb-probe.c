@@ -16,7 +16,7 @@
 static void help(void)
 {
     printf("mtrpacketctl probe [OPTIONS...] HOST\n\n"
-           "Send one probe to HOST, a numeric IPv4 or IPv6 address, and show its result:\n"
+           "Send one probe to HOST, an IPv4 or IPv6 address or a name, and show its result:\n"
            "reply, ttl-expired, no-reply, no-route, ...\n\n"
            "Options:\n" CTL_OPTIONS_HELP
            "  -4 -6                     Same as --ip-version=4, --ip-version=6\n"

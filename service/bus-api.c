@@ -110,7 +110,8 @@ static void answer_check_support(sd_bus_message *call, const PacketCommand *comm
 /* Ends a handler: R is 0 if COMMAND is to be carried out and answered later, else what is wrong
  * with the call. */
 static int submit(Manager *manager, sd_bus_message *call, const PacketCommand *command,
-                  request_answer_t answer, int r, Failure *failure, sd_bus_error *error)
+                  const char *host, request_answer_t answer, int r, Failure *failure,
+                  sd_bus_error *error)
 {
     Caller *caller;
 
@@ -123,7 +124,7 @@ static int submit(Manager *manager, sd_bus_message *call, const PacketCommand *c
 
     r = callers_get(&manager->callers, &caller, call);
     if (r >= 0)
-        r = request_start(caller, manager->scheduler, command, call, answer);
+        r = request_start(caller, manager->scheduler, command, host, call, answer);
     return r < 0 ? r : 1;
 }
 
@@ -141,10 +142,10 @@ static int method_probe(sd_bus_message *call, void *userdata, sd_bus_error *erro
     r = probe_options_read(&command.options, call, &failure);
     if (r == 0)
         r = probe_target_parse(&command.target, host, command.options.ip_version, &failure);
-    if (r == 0)
+    if (r == 0 && command.target.ip_version != 0)
         r = probe_options_check_version(&command.options, command.target.ip_version, &failure);
 
-    return submit(userdata, call, &command, answer_probe, r, &failure, error);
+    return submit(userdata, call, &command, host, answer_probe, r, &failure, error);
 }
 
 static int method_check_support(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -166,7 +167,7 @@ static int method_check_support(sd_bus_message *call, void *userdata, sd_bus_err
     if (r == 0)
         snprintf(command.feature, sizeof(command.feature), "%s", feature);
 
-    return submit(userdata, call, &command, answer_check_support, r, &failure, error);
+    return submit(userdata, call, &command, NULL, answer_check_support, r, &failure, error);
 }
 
 /*

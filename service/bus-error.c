@@ -23,6 +23,8 @@ const char *bus_error_name(Outcome outcome)
         return BUS_ERROR_STATE;
     case OUTCOME_CANCELLED:
         return BUS_ERROR_CANCELLED;
+    case OUTCOME_LIMITS_EXCEEDED:
+        return SD_BUS_ERROR_LIMITS_EXCEEDED;
     case OUTCOME_NO_MEMORY:
         return SD_BUS_ERROR_NO_MEMORY;
     case OUTCOME_OK:

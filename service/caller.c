@@ -20,6 +20,7 @@ static Caller *caller_free(Caller *caller)
 
     if (HASH_ADDED(by_name, caller))
         HASH_DELETE(by_name, caller->callers->by_name, caller);
+    names_deinit(&caller->names);
     sd_bus_slot_unref(caller->question);
     free(caller->name);
     free(caller);
@@ -39,6 +40,7 @@ static int on_identified(sd_bus_message *message, void *userdata, sd_bus_error *
     caller->identified = !sd_bus_message_is_method_error(message, NULL) &&
                          sd_bus_message_read_basic(message, 'u', &uid) >= 0;
     caller->uid = uid;
+    names_init(&caller->names, caller->callers->resolver, uid);
     if (!caller->identified)
         failure_set(&failure, OUTCOME_ACCESS_DENIED,
                     "the bus does not say which user this connection is of");
@@ -115,9 +117,9 @@ static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret
     return 0;
 }
 
-int callers_init(Callers *callers, sd_bus *bus)
+int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver)
 {
-    *callers = (Callers){.bus = bus};
+    *callers = (Callers){.bus = bus, .resolver = resolver};
 
     return sd_bus_add_match_async(bus, &callers->leaving,
                                   "type='signal',sender='" BUS_DRIVER_NAME

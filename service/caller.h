@@ -14,6 +14,7 @@
 #include <systemd/sd-bus.h>
 
 #include "hash.h"
+#include "names.h"
 #include "outcome.h"
 
 typedef struct Caller Caller;
@@ -27,6 +28,7 @@ struct Caller {
 
     bool identified;
     uid_t uid;             /* only if identified */
+    Names names;           /* that it has resolved; only if identified */
     sd_bus_slot *question; /* for the uid; while it is out */
 
     Request
@@ -35,7 +37,8 @@ struct Caller {
 
 /* All callers. */
 struct Callers {
-    sd_bus *bus; /* borrowed */
+    sd_bus *bus;        /* borrowed */
+    Resolver *resolver; /* borrowed */
     sd_bus_slot *leaving;
     Caller *by_name;
 };
@@ -44,10 +47,11 @@ struct Callers {
  * callers_init() - have the bus tell who leaves
  * @callers: filled in
  * @bus: borrowed, and must be attached to an event loop
+ * @resolver: borrowed
  *
  * Return: 0 or a negative errno; either way callers_deinit() cleans up.
  */
-int callers_init(Callers *callers, sd_bus *bus);
+int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver);
 
 /** callers_deinit() - forget all callers; none may have requests */
 void callers_deinit(Callers *callers);

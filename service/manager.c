@@ -157,7 +157,7 @@ static int connect_bus(Manager *manager)
                                       "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
                                       "Disconnected", on_disconnected, NULL, manager);
     if (r >= 0)
-        r = callers_init(&manager->callers, manager->bus);
+        r = callers_init(&manager->callers, manager->bus, manager->resolver);
     if (r >= 0)
         r = bus_api_export(manager, &manager->object);
     if (r >= 0)
@@ -177,6 +177,8 @@ static int setup_event(Manager *manager, const char *packet_command)
         r = sd_event_add_signal(manager->event, NULL, SIGTERM, on_signal, manager);
     if (r >= 0)
         r = sd_event_add_signal(manager->event, NULL, SIGINT, on_signal, manager);
+    if (r >= 0)
+        r = resolver_new(&manager->resolver, manager->event);
     if (r >= 0)
         r = scheduler_new(&manager->scheduler, manager->event, packet_command, on_packet_started,
                           manager);
@@ -224,6 +226,7 @@ Manager *manager_free(Manager *manager)
     callers_cancel(&manager->callers, &failure);
     callers_deinit(&manager->callers);
     scheduler_free(manager->scheduler);
+    resolver_free(manager->resolver);
 
     sd_bus_slot_unref(manager->object);
     sd_bus_slot_unref(manager->name_question);

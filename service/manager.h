@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "caller.h"
+#include "resolver.h"
 #include "scheduler.h"
 #include "util.h"
 
@@ -19,6 +20,7 @@ typedef struct Manager {
     sd_bus_slot *object;        /* our object on the bus */
     sd_bus_slot *name_question; /* for the name, for its release, or the last one */
     sd_bus_slot *disconnected;
+    Resolver *resolver;
     Callers callers;
     Scheduler *scheduler;
     PacketSupport support; /* of the mtr-packet that was last started; empty until then */

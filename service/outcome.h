@@ -20,7 +20,8 @@ typedef enum Outcome {
     OUTCOME_PROCESS, /* mtr-packet cannot be started, cannot send, or was lost with this request in
                         flight */
     OUTCOME_STATE,   /* not now: the service is stopping */
-    OUTCOME_CANCELLED, /* ended before there was an answer */
+    OUTCOME_CANCELLED,       /* ended before there was an answer */
+    OUTCOME_LIMITS_EXCEEDED, /* more than one user may have of something */
     OUTCOME_NO_MEMORY,
 } Outcome;
 

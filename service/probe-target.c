@@ -3,6 +3,7 @@
 #include "probe-target.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* What kind of address no probe can be sent to, or NULL if one can. */
@@ -29,47 +30,84 @@ static const char *unprobeable(const ProbeTarget *target)
     return NULL;
 }
 
+int probe_target_check(const ProbeTarget *target, const char *host, Failure *failure)
+{
+    const char *kind = unprobeable(target);
+    char address[INET6_ADDRSTRLEN];
+
+    if (!kind)
+        return 0;
+    return failure_set(failure, OUTCOME_INVALID_ARGS,
+                       "host %s is %s (%s), the address of a single host is expected", QUOTE(host),
+                       kind, probe_target_format(target, address));
+}
+
+/*
+ * Whether HOST could be a name: labels of 1 to 63 letters, digits, "-" and "_" with dots between
+ * them, and perhaps one at the end. The resolver would take others, and pass them on to whoever it
+ * asks.
+ */
+static bool is_name(const char *host)
+{
+    for (;;) {
+        size_t length =
+            strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+
+        if (length < 1 || length > 63)
+            return false;
+        host += length;
+        if (*host == '.')
+            host++;
+        else
+            return !*host;
+        if (!*host)
+            return true;
+    }
+}
+
 int probe_target_parse(ProbeTarget *ret, const char *host, int ip_version, Failure *failure)
 {
     ProbeTarget target = {0};
-    const char *kind;
+    int r;
 
     if (!*host)
         return failure_set(failure, OUTCOME_INVALID_ARGS,
-                           "host is empty, an IPv4 or IPv6 address is expected");
+                           "host is empty, a name or an address is expected");
     if (strlen(host) > PROBE_HOST_MAX)
         return failure_set(failure, OUTCOME_INVALID_ARGS,
                            "host %s has %zu bytes, at most %d are expected", QUOTE(host),
                            strlen(host), PROBE_HOST_MAX);
 
-    if (inet_pton(AF_INET, host, &target.ipv4) == 1)
+    if (inet_pton(AF_INET, host, &target.ipv4) == 1) {
         target.ip_version = 4;
-    else if (inet_pton(AF_INET6, host, &target.ipv6) == 1)
+    } else if (inet_pton(AF_INET6, host, &target.ipv6) == 1) {
         target.ip_version = 6;
-    else if (strchr(host, '%'))
-        return failure_set(failure, OUTCOME_NOT_SUPPORTED,
-                           "host %s names an interface, which mtr-packet cannot send through: "
-                           "an address without %%scope is expected",
+    } else if (strchr(host, '%')) {
+        return failure_set(
+            failure, OUTCOME_NOT_SUPPORTED,
+            "host %s names an interface, which mtr-packet cannot send through: an address without "
+            "%%scope is expected",
+            QUOTE(host));
+    } else if (is_name(host)) {
+        *ret = target;
+        return 0;
+    } else {
+        return failure_set(failure, OUTCOME_INVALID_ARGS,
+                           "host %s is neither an address nor a name: labels of 1 to 63 letters, "
+                           "digits, \"-\" and "
+                           "\"_\" with dots between them are expected",
                            QUOTE(host));
-    else
-        return failure_set(failure, OUTCOME_NOT_SUPPORTED,
-                           "host %s is not a numeric IPv4 or IPv6 address, and names are not "
-                           "supported yet",
-                           QUOTE(host));
+    }
 
     if (ip_version && ip_version != target.ip_version)
         return failure_set(failure, OUTCOME_HOST_RESOLVE,
                            "host %s is an IPv%d address, but ip_version asks for IPv%d",
                            QUOTE(host), target.ip_version, ip_version);
 
-    kind = unprobeable(&target);
-    if (kind)
-        return failure_set(failure, OUTCOME_INVALID_ARGS,
-                           "host %s is %s, the address of a single host is expected", QUOTE(host),
-                           kind);
-
-    *ret = target;
-    return 0;
+    r = probe_target_check(&target, host, failure);
+    if (r == 0)
+        *ret = target;
+    return r;
 }
 
 const char *probe_target_format(const ProbeTarget *target, char buffer[static INET6_ADDRSTRLEN])

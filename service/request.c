@@ -5,9 +5,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "authority.h"
 #include "hash.h"
+#include "util.h"
 
 static void request_finish(Request *request, const PacketReply *reply, const Failure *failure)
 {
@@ -28,16 +30,10 @@ static void on_job_done(void *userdata, const PacketReply *reply, const Failure 
     request_finish(request, reply, failure);
 }
 
-static void request_authorize(Request *request)
+static void request_submit(Request *request)
 {
     Failure failure;
     int r;
-
-    r = authority_check(request->caller->uid, &request->command, &failure);
-    if (r > 0) {
-        request_fail(request, &failure);
-        return;
-    }
 
     request->state = REQUEST_QUEUED;
     r = scheduler_submit(request->scheduler, &request->job, &request->command, on_job_done,
@@ -46,6 +42,51 @@ static void request_authorize(Request *request)
         failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
         request_fail(request, &failure);
     }
+}
+
+static void on_resolved(NamesWaiter *waiter, const ProbeTarget *target, const Failure *failure)
+{
+    Request *request = CONTAINER_OF(waiter, Request, name);
+    Failure refused;
+
+    if (!failure) {
+        request->command.target = *target;
+        if (probe_options_check_version(&request->command.options, target->ip_version, &refused) !=
+            0)
+            failure = &refused;
+    }
+
+    if (failure)
+        request_fail(request, failure);
+    else
+        request_submit(request);
+}
+
+static void request_resolve(Request *request)
+{
+    Failure failure;
+    int r;
+
+    request->state = REQUEST_RESOLVING;
+    request->name.done = on_resolved;
+    r = names_get(&request->caller->names, request->host, request->command.options.ip_version,
+                  &request->name, &failure);
+    if (r < 0)
+        r = failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
+    if (r > 0)
+        request_fail(request, &failure);
+}
+
+static void request_authorize(Request *request)
+{
+    Failure failure;
+
+    if (authority_check(request->caller->uid, &request->command, &failure) != 0)
+        request_fail(request, &failure);
+    else if (request->host)
+        request_resolve(request);
+    else
+        request_submit(request);
 }
 
 void request_on_identified(Request *request, const Failure *failure)
@@ -59,13 +100,20 @@ void request_on_identified(Request *request, const Failure *failure)
 }
 
 int request_start(Caller *caller, Scheduler *scheduler, const PacketCommand *command,
-                  sd_bus_message *message, request_answer_t answer)
+                  const char *host, sd_bus_message *message, request_answer_t answer)
 {
     Request *request;
 
     request = calloc(1, sizeof(*request));
     if (!request)
         return -ENOMEM;
+    if (command->kind == PACKET_SEND_PROBE && command->target.ip_version == 0) {
+        request->host = strdup(host);
+        if (!request->host) {
+            free(request);
+            return -ENOMEM;
+        }
+    }
     request->caller = caller;
     request->scheduler = scheduler;
     request->state = REQUEST_AUTHORIZING;
@@ -85,8 +133,10 @@ Request *request_free(Request *request)
         return NULL;
 
     DL_DELETE(request->caller->requests, request);
+    names_leave(&request->name);
     scheduler_drop(request->scheduler, request->job);
     sd_bus_message_unref(request->message);
+    free(request->host);
     free(request);
     return NULL;
 }

@@ -5,6 +5,7 @@
  * One call on its way: made from a message, it walks its states, and is answered exactly once.
  *
  *     AUTHORIZING  until the bus has said who the caller is, and the caller may
+ *     RESOLVING    until the host's name has an address
  *     QUEUED       with the scheduler, and then in mtr-packet
  *     answered, and freed
  *
@@ -29,6 +30,7 @@ typedef void (*request_answer_t)(sd_bus_message *message, const PacketCommand *c
 
 typedef enum RequestState {
     REQUEST_AUTHORIZING,
+    REQUEST_RESOLVING,
     REQUEST_QUEUED,
 } RequestState;
 
@@ -38,6 +40,8 @@ struct Request {
     Scheduler *scheduler; /* borrowed */
     RequestState state;
     PacketCommand command;
+    char *host;        /* the name, where the command's target has none yet */
+    NamesWaiter name;  /* while RESOLVING */
     SchedulerJob *job; /* while QUEUED */
     sd_bus_message *message;
     request_answer_t answer;
@@ -48,13 +52,14 @@ struct Request {
  * @caller: who called
  * @scheduler: borrowed
  * @command: copied
+ * @host: the name to look up if @command is a probe whose target's ip_version is 0; copied
  * @message: the call; a reference is taken
  * @answer: called once, perhaps before this returns
  *
  * Return: 0, or -ENOMEM, when @answer will not be called.
  */
 int request_start(Caller *caller, Scheduler *scheduler, const PacketCommand *command,
-                  sd_bus_message *message, request_answer_t answer);
+                  const char *host, sd_bus_message *message, request_answer_t answer);
 
 /**
  * request_on_identified() - the bus has said who the caller is, or would not

@@ -142,17 +142,27 @@ static int job_set_deadline(SchedulerJob *job)
  * The process
  */
 
+/* How long to wait after so many quick losses in a row, in microseconds. */
+static uint64_t pause_after(unsigned n_quick_losses)
+{
+    uint64_t pause = n_quick_losses < 2 ? 0 : PAUSE_FIRST_USEC;
+
+    for (unsigned i = 2; i < n_quick_losses && pause < PAUSE_MAX_USEC; i++)
+        pause *= 2;
+    return pause < PAUSE_MAX_USEC ? pause : PAUSE_MAX_USEC;
+}
+
 /* Remembers a loss, and puts the next start off if it was not the first of its kind. */
 static void note_loss(Scheduler *scheduler, const Failure *failure)
 {
-    uint64_t now = deadlines_now(), pause = 0;
+    uint64_t now = deadlines_now();
 
     if (now - scheduler->started_usec >= QUICK_LOSS_USEC)
         scheduler->n_quick_losses = 0;
-    else if (scheduler->n_quick_losses++ > 0)
-        pause = PAUSE_FIRST_USEC << MIN(scheduler->n_quick_losses - 2, 10U);
+    else
+        scheduler->n_quick_losses++;
 
-    scheduler->not_before_usec = now + MIN(pause, PAUSE_MAX_USEC);
+    scheduler->not_before_usec = now + pause_after(scheduler->n_quick_losses);
     scheduler->last_loss = *failure;
 }
 

@@ -34,8 +34,6 @@
 /* The object of TYPE whose MEMBER PTR points at. */
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
 static inline void freep(void *p)

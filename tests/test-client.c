@@ -56,6 +56,7 @@ static void test_probe(void)
 
     fixture_start(&fixture, NULL);
     assert_run("probe 127.0.0.1", 0, "reply from 127\\.0\\.0\\.1 in [0-9]+\\.[0-9]{3} ms\n", "");
+    assert_run("probe -6 both.test", 0, "reply from ::1 in [0-9.]+ ms\n", "");
     assert_run("probe ::1", 0, "reply from ::1 in [0-9.]+ ms\n", "");
     assert_run("probe --ip-version=4 --protocol=udp --ttl=1 --port=0x35 --local-port=5353 "
                "--timeout=2.5 --size=100 "
@@ -113,7 +114,8 @@ static void test_errors(void)
     assert_run("probe \xff", 2, "", "host is not UTF-8 text");
     assert_run("probe --protocol=\xff ::1", 2, "", "option protocol is not UTF-8 text");
     assert_run("check-support \xff", 2, "", "feature is not UTF-8 text");
-    assert_run("probe nowhere.example", 2, "", "\"nowhere.example\" is not a numeric");
+    assert_run("probe nowhere.test", 4, "", "\"nowhere.test\" has no address");
+    assert_run("probe 'no where'", 2, "", "\"no where\" is neither an address nor a name");
     fixture_stop(&fixture);
 
     assert_run("probe 127.0.0.1", 5, "", "connect to the system bus");

@@ -54,6 +54,93 @@ static const char *const probes[][3] = {
      "/service/probe/all-options-6"},
 };
 
+static void write_hosts(const char *text)
+{
+    g_assert_true(g_file_set_contents("/etc/hosts", text, -1, NULL));
+}
+
+/* Names: of either version, and the same for a while for the same caller, whatever happens to the
+ * name. */
+static void test_names(void)
+{
+    static const struct {
+        const char *host, *options, *address;
+    } cases[] = {
+        {"four.test", NULL, "127.0.0.1"},
+        {"six.test", "{'protocol': <'tcp'>}", "::1"},
+        {"both.test", "{'ip_version': <4>}", "127.0.0.1"},
+        {"both.test", "{'ip_version': <6>}", "::1"},
+        {"four.test",
+         "{'ip_version': <4>, 'protocol': <'udp'>, 'port': <53>, 'local_port': <5353>}",
+         "127.0.0.1"},
+    };
+    g_autofree char *hosts = NULL;
+    GDBusConnection *other;
+    Answer answers[30], answer;
+    Fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        probe_wait(&answer, fixture.root, cases[i].host, cases[i].options);
+        assert_result(&answer, "reply");
+        g_assert_cmpstr(answer_detail(&answer, "address"), ==, cases[i].address);
+        answer_clear(&answer);
+    }
+
+    g_assert_true(g_file_get_contents("/etc/hosts", &hosts, NULL, NULL));
+    write_hosts("127.0.0.2 four.test\n");
+    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++)
+        call_start(&answers[i], fixture.root, "Probe", probe_arguments("four.test", NULL));
+    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++) {
+        call_wait(&answers[i]);
+        g_assert_cmpstr(answer_detail(&answers[i], "address"), ==, "127.0.0.1");
+        answer_clear(&answers[i]);
+    }
+    other = fixture_connect(0);
+    probe_wait(&answer, other, "four.test", NULL);
+    g_assert_cmpstr(answer_detail(&answer, "address"), ==, "127.0.0.2");
+    answer_clear(&answer);
+
+    write_hosts(hosts);
+    fixture_disconnect(other);
+    fixture_stop(&fixture);
+}
+
+/* A DNS server that never answers delays no probe by address, nor a stop. */
+static void test_names_hang(void)
+{
+    g_autoptr(GSocket) server = NULL;
+    g_autoptr(GSocketAddress) address = g_inet_socket_address_new_from_string("127.0.0.1", 53);
+    Answer hanging[10], answer;
+    Fixture fixture;
+
+    server =
+        g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, NULL);
+    g_assert_true(g_socket_bind(server, address, FALSE, NULL));
+
+    fixture_start(&fixture, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(hanging); i++) {
+        g_autofree char *host = g_strdup_printf("host%u.hangs.test", i);
+
+        call_start(&hanging[i], fixture.root, "Probe", probe_arguments(host, NULL));
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+        assert_result(&answer, "reply");
+        answer_clear(&answer);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(hanging); i++)
+        g_assert_false(hanging[i].done);
+
+    g_assert_cmpint(fixture_end_service(&fixture, SIGTERM), ==, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(hanging); i++) {
+        call_wait(&hanging[i]);
+        assert_error(&hanging[i], ERROR_CANCELLED, "stopped");
+        answer_clear(&hanging[i]);
+    }
+    fixture_stop(&fixture);
+}
+
 /* What mtr-packet itself refuses is a result, with its reason. */
 static void test_refused_by_packet(void)
 {
@@ -93,9 +180,16 @@ static void test_refused(void)
         const char *host, *options, *error, *part;
     } cases[] = {
         {"", NULL, ERROR_INVALID_ARGS, "host is empty"},
-        {"localhost", NULL, ERROR_NOT_SUPPORTED, "\"localhost\" is not a numeric"},
-        {"127.0.0.1 ttl 1", NULL, ERROR_NOT_SUPPORTED, "\"127.0.0.1 ttl 1\""},
-        {"127.0.0.1\n2 send-probe", NULL, ERROR_NOT_SUPPORTED, "\\x0a"},
+        {"127.0.0.1 ttl 1", NULL, ERROR_INVALID_ARGS,
+         "\"127.0.0.1 ttl 1\" is neither an address nor a name"},
+        {"127.0.0.1\n2 send-probe", NULL, ERROR_INVALID_ARGS, "\\x0a"},
+        {"fe80::1%lo", NULL, ERROR_NOT_SUPPORTED, "interface"},
+        {"six-only.test", "{'ip_version': <4>}", ERROR_HOST_RESOLVE,
+         "host \"six-only.test\" has no IPv4 address"},
+        {"nowhere.test", NULL, ERROR_HOST_RESOLVE, "host \"nowhere.test\" has no address"},
+        {"multicast.test", NULL, ERROR_INVALID_ARGS, "multicast"},
+        {"six.test", "{'protocol': <'udp'>, 'port': <53>, 'local_port': <5353>}",
+         ERROR_NOT_SUPPORTED, "port (53)"},
         {"224.0.0.1", NULL, ERROR_INVALID_ARGS, "multicast"},
         {"::ffff:127.0.0.1", NULL, ERROR_INVALID_ARGS, "IPv6"},
         {"127.0.0.1", "{'ip_version': <6>}", ERROR_HOST_RESOLVE, "127.0.0.1"},
@@ -534,6 +628,8 @@ static void add_tests(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(probes); i++)
         g_test_add_data_func(probes[i][2], probes[i], test_probe);
+    g_test_add_func("/service/names/hosts", test_names);
+    g_test_add_func("/service/names/hang", test_names_hang);
     g_test_add_func("/service/refused-by-packet", test_refused_by_packet);
     g_test_add_func("/service/refused", test_refused);
     g_test_add_func("/service/check-support", test_check_support);
