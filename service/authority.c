@@ -2,9 +2,9 @@
 
 #include "authority.h"
 
-int authority_check(uid_t uid, const PacketCommand *command, Failure *failure)
+int authority_check(uid_t uid, AuthorityAction action, Failure *failure)
 {
-    if (uid == 0 || command->kind == PACKET_CHECK_SUPPORT)
+    if (uid == 0 || action == AUTHORITY_NOTHING)
         return 0;
 
     return failure_set(failure, OUTCOME_ACCESS_DENIED,

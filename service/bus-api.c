@@ -60,8 +60,7 @@ static int append_details(sd_bus_message *reply, const ProbeResult *result, cons
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static void answer_probe(sd_bus_message *call, const PacketCommand *command,
-                         const PacketReply *reply, const Failure *failure)
+static void answer_probe(Request *request, const PacketReply *reply, const Failure *failure)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
     char address[INET6_ADDRSTRLEN];
@@ -69,88 +68,119 @@ static void answer_probe(sd_bus_message *call, const PacketCommand *command,
     int r;
 
     if (failure) {
-        answer_failure(call, failure);
+        answer_failure(request->message, failure);
         return;
     }
 
     packet_reply_decode(&result, reply);
 
-    r = sd_bus_message_new_method_return(call, &message);
+    r = sd_bus_message_new_method_return(request->message, &message);
     if (r >= 0)
         r = sd_bus_message_append(message, "bsds", (int)result.success, result.word, result.time_ms,
                                   result.responder);
     if (r >= 0)
         r = append_mpls(message, &result);
     if (r >= 0)
-        r = append_details(message, &result, probe_target_format(&command->target, address));
-    send_reply(call, message, r);
+        r = append_details(message, &result,
+                           probe_target_format(&request->command.target, address));
+    send_reply(request->message, message, r);
 }
 
-static void answer_check_support(sd_bus_message *call, const PacketCommand *command,
-                                 const PacketReply *reply, const Failure *failure)
+static void answer_check_support(Request *request, const PacketReply *reply, const Failure *failure)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
     int r;
 
     if (failure) {
-        answer_failure(call, failure);
+        answer_failure(request->message, failure);
         return;
     }
 
-    r = sd_bus_message_new_method_return(call, &message);
+    r = sd_bus_message_new_method_return(request->message, &message);
     if (r >= 0)
         r = sd_bus_message_append(message, "b", (int)packet_reply_supported(reply));
-    send_reply(call, message, r);
+    send_reply(request->message, message, r);
+}
+
+static void answer_open(Request *request, const PacketReply *reply, const Failure *failure)
+{
+    Failure useless;
+
+    if (reply && !packet_reply_supported(reply)) {
+        failure_set(&useless, OUTCOME_PROCESS, "mtr-packet cannot send probes");
+        failure = &useless;
+    }
+
+    caller_set_session(request->caller, failure ? CALLER_SESSION_NONE : CALLER_SESSION_OPEN);
+    if (failure)
+        answer_failure(request->message, failure);
+    else
+        (void)sd_bus_reply_method_return(request->message, NULL);
 }
 
 /*
  * Methods
  */
 
-/* Ends a handler: R is 0 if COMMAND is to be carried out and answered later, else what is wrong
- * with the call. */
-static int submit(Manager *manager, sd_bus_message *call, const PacketCommand *command,
-                  const char *host, request_answer_t answer, int r, Failure *failure,
-                  sd_bus_error *error)
+/* Ends a handler that has nothing to wait for: R is 0, or what is wrong with the call. */
+static int refuse(int r, const Failure *failure, sd_bus_error *error)
+{
+    if (r > 0)
+        return sd_bus_error_set(error, bus_error_name(failure->outcome), failure->message);
+    return r;
+}
+
+static int refuse_stopping(const Manager *manager, Failure *failure)
+{
+    if (manager->refusing)
+        return failure_set(failure, OUTCOME_STATE, "the service is stopping, call again");
+    return 0;
+}
+
+/* Ends a handler: R is 0 if SPEC is to be carried out and answered later, else what is wrong with
+ * the call. */
+static int submit(Manager *manager, sd_bus_message *call, const RequestSpec *spec, int r,
+                  Failure *failure, sd_bus_error *error)
 {
     Caller *caller;
 
-    if (r == 0 && manager->stopping)
-        r = failure_set(failure, OUTCOME_STATE, "the service is stopping, call again");
-    if (r > 0)
-        return sd_bus_error_set(error, bus_error_name(failure->outcome), failure->message);
-    if (r < 0)
-        return r;
+    if (r == 0)
+        r = refuse_stopping(manager, failure);
+    if (r != 0)
+        return refuse(r, failure, error);
 
     r = callers_get(&manager->callers, &caller, call);
     if (r >= 0)
-        r = request_start(caller, manager->scheduler, command, host, call, answer);
+        r = request_start(caller, manager->scheduler, spec, call);
     return r < 0 ? r : 1;
 }
 
 static int method_probe(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-    PacketCommand command = {.kind = PACKET_SEND_PROBE};
-    const char *host;
+    RequestSpec spec = {
+        .action = AUTHORITY_PROBE, .command.kind = PACKET_SEND_PROBE, .answer = answer_probe};
+    PacketCommand *command = &spec.command;
     Failure failure;
     int r;
 
-    r = sd_bus_message_read_basic(call, 's', &host);
+    r = sd_bus_message_read_basic(call, 's', &spec.host);
     if (r < 0)
         return r;
 
-    r = probe_options_read(&command.options, call, &failure);
+    r = probe_options_read(&command->options, call, &failure);
     if (r == 0)
-        r = probe_target_parse(&command.target, host, command.options.ip_version, &failure);
-    if (r == 0 && command.target.ip_version != 0)
-        r = probe_options_check_version(&command.options, command.target.ip_version, &failure);
+        r = probe_target_parse(&command->target, spec.host, command->options.ip_version, &failure);
+    if (r == 0 && command->target.ip_version != 0)
+        r = probe_options_check_version(&command->options, command->target.ip_version, &failure);
 
-    return submit(userdata, call, &command, host, answer_probe, r, &failure, error);
+    return submit(userdata, call, &spec, r, &failure, error);
 }
 
 static int method_check_support(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-    PacketCommand command = {.kind = PACKET_CHECK_SUPPORT};
+    RequestSpec spec = {.action = AUTHORITY_NOTHING,
+                        .command.kind = PACKET_CHECK_SUPPORT,
+                        .answer = answer_check_support};
     const char *feature;
     Failure failure;
     int r;
@@ -165,9 +195,56 @@ static int method_check_support(sd_bus_message *call, void *userdata, sd_bus_err
         r = failure_set(&failure, OUTCOME_NOT_SUPPORTED,
                         "whether marks work cannot be told yet, nor can they be set");
     if (r == 0)
-        snprintf(command.feature, sizeof(command.feature), "%s", feature);
+        snprintf(spec.command.feature, sizeof(spec.command.feature), "%s", feature);
 
-    return submit(userdata, call, &command, NULL, answer_check_support, r, &failure, error);
+    return submit(userdata, call, &spec, r, &failure, error);
+}
+
+static int method_open(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+    const RequestSpec spec = {
+        .action = AUTHORITY_PROBE, .command = packet_support_question(0), .answer = answer_open};
+    Manager *manager = userdata;
+    Failure failure;
+    Caller *caller;
+    int r;
+
+    /* A session holds the service: it cannot begin once that is on its way out. */
+    if (manager->stopping)
+        return refuse(failure_set(&failure, OUTCOME_STATE, "the service is stopping, call again"),
+                      &failure, error);
+
+    r = callers_get(&manager->callers, &caller, call);
+    if (r < 0)
+        return r;
+    if (caller->session != CALLER_SESSION_NONE)
+        return refuse(
+            failure_set(&failure, OUTCOME_STATE, "already open: Close comes before another Open"),
+            &failure, error);
+
+    caller_set_session(caller, CALLER_SESSION_OPENING);
+    r = request_start(caller, manager->scheduler, &spec, call);
+    if (r < 0)
+        caller_set_session(caller, CALLER_SESSION_NONE);
+    return r < 0 ? r : 1;
+}
+
+static int method_close(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+    Manager *manager = userdata;
+    Failure failure;
+    Caller *caller;
+    int r;
+
+    r = refuse_stopping(manager, &failure);
+    if (r != 0)
+        return refuse(r, &failure, error);
+
+    r = callers_get(&manager->callers, &caller, call);
+    if (r < 0)
+        return r;
+    r = caller_close(caller, &failure);
+    return r == 0 ? sd_bus_reply_method_return(call, NULL) : refuse(r, &failure, error);
 }
 
 /*
@@ -212,6 +289,8 @@ static const sd_bus_vtable vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("CheckSupport", SD_BUS_ARGS("s", feature),
                             SD_BUS_RESULT("b", supported), method_check_support,
                             SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Open", NULL, NULL, method_open, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Close", NULL, NULL, method_close, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("PacketVersion", "s", get_packet_version, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -18,6 +18,7 @@ static Caller *caller_free(Caller *caller)
 
     assert(!caller->requests);
 
+    caller_set_session(caller, CALLER_SESSION_NONE);
     if (HASH_ADDED(by_name, caller))
         HASH_DELETE(by_name, caller->callers->by_name, caller);
     names_deinit(&caller->names);
@@ -41,6 +42,7 @@ static int on_identified(sd_bus_message *message, void *userdata, sd_bus_error *
                          sd_bus_message_read_basic(message, 'u', &uid) >= 0;
     caller->uid = uid;
     names_init(&caller->names, caller->callers->resolver, uid);
+    caller->names.kept = caller->session != CALLER_SESSION_NONE;
     if (!caller->identified)
         failure_set(&failure, OUTCOME_ACCESS_DENIED,
                     "the bus does not say which user this connection is of");
@@ -117,9 +119,10 @@ static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret
     return 0;
 }
 
-int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver)
+int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver, callers_busy_t busy,
+                 void *userdata)
 {
-    *callers = (Callers){.bus = bus, .resolver = resolver};
+    *callers = (Callers){.bus = bus, .resolver = resolver, .busy = busy, .userdata = userdata};
 
     return sd_bus_add_match_async(bus, &callers->leaving,
                                   "type='signal',sender='" BUS_DRIVER_NAME
@@ -146,5 +149,47 @@ void callers_cancel(Callers *callers, const Failure *failure)
 
         DL_FOREACH_SAFE (caller->requests, request, next)
             request_fail(request, failure);
+        caller_set_session(caller, CALLER_SESSION_NONE);
     }
+}
+
+void callers_hold(Callers *callers)
+{
+    if (callers->n_busy++ == 0)
+        callers->busy(callers->userdata, true);
+}
+
+void callers_release(Callers *callers)
+{
+    assert(callers->n_busy > 0);
+    if (--callers->n_busy == 0)
+        callers->busy(callers->userdata, false);
+}
+
+void caller_set_session(Caller *caller, CallerSession session)
+{
+    CallerSession before = caller->session;
+
+    caller->session = session;
+    caller->names.kept = session != CALLER_SESSION_NONE;
+    if (before == CALLER_SESSION_NONE && session != CALLER_SESSION_NONE)
+        callers_hold(caller->callers);
+    else if (before != CALLER_SESSION_NONE && session == CALLER_SESSION_NONE)
+        callers_release(caller->callers);
+}
+
+int caller_close(Caller *caller, Failure *failure)
+{
+    Request *request, *next;
+    Failure cancelled;
+
+    if (caller->session == CALLER_SESSION_NONE)
+        return failure_set(failure, OUTCOME_STATE, "not open: Open comes before Close");
+
+    failure_set(&cancelled, OUTCOME_CANCELLED, "the session was closed before there was an answer");
+    DL_FOREACH_SAFE (caller->requests, request, next)
+        if (request->in_session)
+            request_fail(request, &cancelled);
+    caller_set_session(caller, CALLER_SESSION_NONE);
+    return 0;
 }

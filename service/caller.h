@@ -21,6 +21,16 @@ typedef struct Caller Caller;
 typedef struct Callers Callers;
 typedef struct Request Request;
 
+/* Whether a caller has called Open. */
+typedef enum CallerSession {
+    CALLER_SESSION_NONE,
+    CALLER_SESSION_OPENING, /* not yet answered */
+    CALLER_SESSION_OPEN,
+} CallerSession;
+
+/* Told when the first request or session comes, and when the last has gone. */
+typedef void (*callers_busy_t)(void *userdata, bool busy);
+
 struct Caller {
     Callers *callers; /* where it is registered; borrowed */
     char *name;       /* its unique name on the bus */
@@ -31,6 +41,7 @@ struct Caller {
     Names names;           /* that it has resolved; only if identified */
     sd_bus_slot *question; /* for the uid; while it is out */
 
+    CallerSession session; /* change it with caller_set_session() */
     Request
         *requests; /* its unanswered requests, in the order they came; they register themselves */
 };
@@ -41,6 +52,9 @@ struct Callers {
     Resolver *resolver; /* borrowed */
     sd_bus_slot *leaving;
     Caller *by_name;
+    unsigned n_busy; /* requests and sessions, of all callers */
+    callers_busy_t busy;
+    void *userdata;
 };
 
 /**
@@ -48,10 +62,12 @@ struct Callers {
  * @callers: filled in
  * @bus: borrowed, and must be attached to an event loop
  * @resolver: borrowed
+ * @busy, @userdata: told of the first and of the last request or session
  *
  * Return: 0 or a negative errno; either way callers_deinit() cleans up.
  */
-int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver);
+int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver, callers_busy_t busy,
+                 void *userdata);
 
 /** callers_deinit() - forget all callers; none may have requests */
 void callers_deinit(Callers *callers);
@@ -69,5 +85,26 @@ void callers_deinit(Callers *callers);
  */
 int callers_get(Callers *callers, Caller **ret, sd_bus_message *message);
 
-/** callers_cancel() - answer every request of every caller with @failure */
+/** callers_cancel() - answer every request of every caller with @failure, and end every session */
 void callers_cancel(Callers *callers, const Failure *failure);
+
+/** callers_hold() - a request has come; callers_release() when it is gone */
+void callers_hold(Callers *callers);
+void callers_release(Callers *callers);
+
+/**
+ * caller_set_session() - begin or end a session
+ *
+ * While there is one, the caller's names stay what they are, and the service stays.
+ */
+void caller_set_session(Caller *caller, CallerSession session);
+
+/**
+ * caller_close() - end a session, if there is one
+ * @failure: filled in on a positive return
+ *
+ * What the caller has asked for since it was opened is answered with OUTCOME_CANCELLED.
+ *
+ * Return: 0, or OUTCOME_STATE if there is none.
+ */
+int caller_close(Caller *caller, Failure *failure);

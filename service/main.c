@@ -3,16 +3,23 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bus-error.h"
 #include "manager.h"
 #include "privileges.h"
 #include "version.h"
 
+/* A day: longer is as good as never, which is 0. */
+#define IDLE_TIMEOUT_MAX 86400
+
 static const char *arg_user = "mtrpacketd";
 static const char *arg_packet_command;
+static double arg_idle_timeout = 30; /* seconds */
 
 static void help(void)
 {
@@ -23,17 +30,33 @@ static void help(void)
            "     --user=NAME            User to become when started as root, not root\n"
            "                            (default: mtrpacketd)\n"
            "     --packet-command=PATH  The mtr-packet program: a path, or a name to find\n"
-           "                            in PATH (default: $MTR_PACKET, or mtr-packet)\n\n"
+           "                            in PATH (default: $MTR_PACKET, or mtr-packet)\n"
+           "     --idle-timeout=SECONDS Stop after so long with nothing to do; parts\n"
+           "                            of a second count, 0 is never (default: 30)\n\n"
            "Environment:\n"
            "  MTR_PACKET                The mtr-packet program, as --packet-command=\n"
            "  DBUS_SYSTEM_BUS_ADDRESS   The bus to serve (default: the system bus)\n\n"
-           "Exit status: 0 after SIGTERM or SIGINT, 1 on failure.\n");
+           "Exit status: 0 after SIGTERM, SIGINT or idle time, 1 on failure.\n");
 }
 
 /* The exit status after something was printed: a full disk is no success. */
 static int written(void)
 {
     return fflush(stdout) == EOF ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static bool read_seconds(const char *text, double *ret)
+{
+    char *end;
+    double seconds;
+
+    if (!*text || text[strspn(text, "0123456789.")] != '\0')
+        return false;
+    seconds = strtod(text, &end);
+    if (*end != '\0' || !(seconds >= 0 && seconds <= IDLE_TIMEOUT_MAX))
+        return false;
+    *ret = seconds;
+    return true;
 }
 
 /* Returns 0 to go on, or 1 + the exit status. */
@@ -43,12 +66,14 @@ static int parse_arguments(int argc, char *argv[])
         ARG_VERSION = 0x100,
         ARG_USER,
         ARG_PACKET_COMMAND,
+        ARG_IDLE_TIMEOUT,
     };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, ARG_VERSION},
         {"user", required_argument, NULL, ARG_USER},
         {"packet-command", required_argument, NULL, ARG_PACKET_COMMAND},
+        {"idle-timeout", required_argument, NULL, ARG_IDLE_TIMEOUT},
         {0},
     };
 
@@ -65,6 +90,14 @@ static int parse_arguments(int argc, char *argv[])
             break;
         case ARG_PACKET_COMMAND:
             arg_packet_command = optarg;
+            break;
+        case ARG_IDLE_TIMEOUT:
+            if (!read_seconds(optarg, &arg_idle_timeout)) {
+                fprintf(stderr,
+                        "%s: --idle-timeout=%s: a number of seconds from 0 to %d is expected\n",
+                        argv[0], optarg, IDLE_TIMEOUT_MAX);
+                return 1 + EXIT_FAILURE;
+            }
             break;
         default: /* getopt_long() has said what is wrong */
             return 1 + EXIT_FAILURE;
@@ -136,7 +169,8 @@ int main(int argc, char *argv[])
 
     bus_error_register();
 
-    if (privileges_drop(arg_user) < 0 || manager_new(&manager, packet_command()) < 0)
+    if (privileges_drop(arg_user) < 0 ||
+        manager_new(&manager, packet_command(), (uint64_t)(arg_idle_timeout * 1e6)) < 0)
         return EXIT_FAILURE;
     return manager_run(manager) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <syslog.h>
 
+#include <systemd/sd-daemon.h>
+
 #include "bus-api.h"
 #include "bus-error.h"
 #include "log.h"
@@ -16,54 +18,107 @@
 /* What RequestName of the D-Bus specification answers when the name is ours. */
 #define REQUEST_NAME_PRIMARY_OWNER 1
 
+/* How late the end of an idle time may be noticed, in microseconds. */
+#define IDLE_ACCURACY_USEC 10000
+
 /* Where the D-Bus specification has the system bus. */
 #define BUS_DEFAULT_ADDRESS "unix:path=/run/dbus/system_bus_socket"
 
+/*
+ * The stop
+ */
+
+static void leave(Manager *manager)
+{
+    (void)sd_event_exit(manager->event, 0);
+}
+
 static int on_farewell(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
-    Manager *manager = userdata;
-
-    return sd_event_exit(manager->event, 0);
+    leave(userdata);
+    return 0;
 }
 
 /*
- * Every call that the bus sent to the name's owner lies before this reply, and so was answered;
- * later ones start the service anew. But the bus may not have read those answers yet, and drops
- * them if a connection is closed on which it has sent what was not read. So one more question: when
- * that is answered, all before it has arrived.
+ * All is answered: but the bus may not have read those answers yet, and drops them if a connection
+ * is closed on which it has sent what was not read. So one more question: when that is answered,
+ * all before it has arrived.
+ */
+static void farewell(Manager *manager)
+{
+    manager->name_question = sd_bus_slot_unref(manager->name_question);
+    if (sd_bus_call_method_async(manager->bus, &manager->name_question, BUS_DRIVER_NAME,
+                                 BUS_DRIVER_PATH, BUS_DRIVER_INTERFACE, "GetId", on_farewell,
+                                 manager, NULL) < 0)
+        leave(manager);
+}
+
+/*
+ * Every call that the bus sent to the name's owner lies before this reply: those have been refused,
+ * or are answered to their end. Later ones start the service anew.
  */
 static int on_released(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
     Manager *manager = userdata;
-    int r;
 
-    manager->name_question = sd_bus_slot_unref(manager->name_question);
-    r = sd_bus_call_method_async(manager->bus, &manager->name_question, BUS_DRIVER_NAME,
-                                 BUS_DRIVER_PATH, BUS_DRIVER_INTERFACE, "GetId", on_farewell,
-                                 manager, NULL);
-    return r < 0 ? sd_event_exit(manager->event, 0) : 0;
+    manager->released = manager->refusing = true;
+    if (manager->callers.n_busy == 0)
+        farewell(manager);
+    return 0;
 }
 
-/* Answers what is under way, gives the name back, and exits when the bus has all of that. */
-static void stop(Manager *manager)
+static void release_name(Manager *manager)
 {
-    Failure failure;
-
-    if (manager->stopping) { /* told twice: whoever does that waits no longer */
-        (void)sd_event_exit(manager->event, 0);
-        return;
-    }
     manager->stopping = true;
+    (void)sd_event_source_set_enabled(manager->idle, SD_EVENT_OFF);
 
-    failure_set(&failure, OUTCOME_CANCELLED, "the service was stopped before there was an answer");
-    callers_cancel(&manager->callers, &failure);
+    /* Before the name goes: else systemd takes that for the end, and sends SIGTERM instead of
+     * waiting. */
+    (void)sd_notify(false, "STOPPING=1");
 
     /* Also where the bus has not yet said that the name is ours: it may be, and calls on their way
      * to it. */
     manager->name_question = sd_bus_slot_unref(manager->name_question);
     if (sd_bus_release_name_async(manager->bus, &manager->name_question, BUS_NAME, on_released,
                                   manager) < 0)
-        (void)sd_event_exit(manager->event, 0);
+        leave(manager);
+}
+
+/* Told to stop: what is under way is cancelled, what comes is refused. Told twice, nothing is
+ * waited for any longer. */
+static void stop(Manager *manager)
+{
+    Failure failure;
+
+    if (manager->told) {
+        leave(manager);
+        return;
+    }
+    manager->told = manager->refusing = true;
+
+    failure_set(&failure, OUTCOME_CANCELLED, "the service was stopped before there was an answer");
+    callers_cancel(&manager->callers, &failure);
+    if (!manager->stopping)
+        release_name(manager);
+}
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    release_name(userdata);
+    return 0;
+}
+
+/* Nothing to do: that is the end of a stop, or the beginning of an idle time. */
+static void on_busy(void *userdata, bool busy)
+{
+    Manager *manager = userdata;
+
+    if (manager->released && !busy) {
+        farewell(manager);
+    } else if (!manager->stopping && manager->idle_usec > 0) {
+        (void)sd_event_source_set_time_relative(manager->idle, manager->idle_usec);
+        (void)sd_event_source_set_enabled(manager->idle, busy ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    }
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -157,7 +212,7 @@ static int connect_bus(Manager *manager)
                                       "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
                                       "Disconnected", on_disconnected, NULL, manager);
     if (r >= 0)
-        r = callers_init(&manager->callers, manager->bus, manager->resolver);
+        r = callers_init(&manager->callers, manager->bus, manager->resolver, on_busy, manager);
     if (r >= 0)
         r = bus_api_export(manager, &manager->object);
     if (r >= 0)
@@ -178,6 +233,12 @@ static int setup_event(Manager *manager, const char *packet_command)
     if (r >= 0)
         r = sd_event_add_signal(manager->event, NULL, SIGINT, on_signal, manager);
     if (r >= 0)
+        r = sd_event_add_time_relative(manager->event, &manager->idle, CLOCK_MONOTONIC,
+                                       manager->idle_usec, IDLE_ACCURACY_USEC, on_idle, manager);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(manager->idle,
+                                        manager->idle_usec > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    if (r >= 0)
         r = resolver_new(&manager->resolver, manager->event);
     if (r >= 0)
         r = scheduler_new(&manager->scheduler, manager->event, packet_command, on_packet_started,
@@ -187,7 +248,7 @@ static int setup_event(Manager *manager, const char *packet_command)
     return r;
 }
 
-int manager_new(Manager **ret, const char *packet_command)
+int manager_new(Manager **ret, const char *packet_command, uint64_t idle_usec)
 {
     _cleanup_(manager_freep) Manager *manager = NULL;
     int r;
@@ -198,6 +259,7 @@ int manager_new(Manager **ret, const char *packet_command)
         return -ENOMEM;
     }
 
+    manager->idle_usec = idle_usec;
     r = setup_event(manager, packet_command);
     if (r >= 0)
         r = connect_bus(manager);
@@ -222,12 +284,15 @@ Manager *manager_free(Manager *manager)
 
     /* After an orderly stop there are none; after a loss of the bus they have nobody left to
      * answer. */
+    manager->stopping = true;
+    manager->released = false;
     failure_set(&failure, OUTCOME_CANCELLED, "the service ended before there was an answer");
     callers_cancel(&manager->callers, &failure);
     callers_deinit(&manager->callers);
     scheduler_free(manager->scheduler);
     resolver_free(manager->resolver);
 
+    sd_event_source_disable_unref(manager->idle);
     sd_bus_slot_unref(manager->object);
     sd_bus_slot_unref(manager->name_question);
     sd_bus_slot_unref(manager->disconnected);

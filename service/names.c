@@ -76,7 +76,7 @@ static void tidy(Names *names)
     Name *name, *next;
 
     HASH_ITER (by_key, names->by_key, name, next) {
-        if (!name->lookup && (name->until_usec <= now || n >= NAMES_MAX)) {
+        if (!name->lookup && ((name->until_usec <= now && !names->kept) || n >= NAMES_MAX)) {
             name_free(name);
             n--;
         }

@@ -7,7 +7,7 @@
  * look-up.
  */
 
-#include <systemd/sd-event.h>
+#include <stdbool.h>
 
 #include "outcome.h"
 #include "probe-target.h"
@@ -24,6 +24,7 @@ typedef struct Name Name;
 typedef struct Names {
     Resolver *resolver; /* borrowed */
     uid_t uid;          /* who looks them up */
+    bool kept;          /* they do not get too old, for now; set it at will */
     Name *by_key;       /* in the order they came */
 } Names;
 

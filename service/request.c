@@ -7,13 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authority.h"
 #include "hash.h"
 #include "util.h"
 
 static void request_finish(Request *request, const PacketReply *reply, const Failure *failure)
 {
-    request->answer(request->message, &request->command, reply, failure);
+    request->answer(request, reply, failure);
     request_free(request);
 }
 
@@ -81,7 +80,7 @@ static void request_authorize(Request *request)
 {
     Failure failure;
 
-    if (authority_check(request->caller->uid, &request->command, &failure) != 0)
+    if (authority_check(request->caller->uid, request->action, &failure) != 0)
         request_fail(request, &failure);
     else if (request->host)
         request_resolve(request);
@@ -99,16 +98,16 @@ void request_on_identified(Request *request, const Failure *failure)
         request_authorize(request);
 }
 
-int request_start(Caller *caller, Scheduler *scheduler, const PacketCommand *command,
-                  const char *host, sd_bus_message *message, request_answer_t answer)
+int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
+                  sd_bus_message *message)
 {
     Request *request;
 
     request = calloc(1, sizeof(*request));
     if (!request)
         return -ENOMEM;
-    if (command->kind == PACKET_SEND_PROBE && command->target.ip_version == 0) {
-        request->host = strdup(host);
+    if (spec->command.kind == PACKET_SEND_PROBE && spec->command.target.ip_version == 0) {
+        request->host = strdup(spec->host);
         if (!request->host) {
             free(request);
             return -ENOMEM;
@@ -117,10 +116,13 @@ int request_start(Caller *caller, Scheduler *scheduler, const PacketCommand *com
     request->caller = caller;
     request->scheduler = scheduler;
     request->state = REQUEST_AUTHORIZING;
-    request->command = *command;
+    request->in_session = caller->session != CALLER_SESSION_NONE;
+    request->action = spec->action;
+    request->command = spec->command;
     request->message = sd_bus_message_ref(message);
-    request->answer = answer;
+    request->answer = spec->answer;
     DL_APPEND(caller->requests, request);
+    callers_hold(caller->callers);
 
     if (caller->identified)
         request_authorize(request);
@@ -129,14 +131,18 @@ int request_start(Caller *caller, Scheduler *scheduler, const PacketCommand *com
 
 Request *request_free(Request *request)
 {
+    Callers *callers;
+
     if (!request)
         return NULL;
 
+    callers = request->caller->callers;
     DL_DELETE(request->caller->requests, request);
     names_leave(&request->name);
     scheduler_drop(request->scheduler, request->job);
     sd_bus_message_unref(request->message);
     free(request->host);
     free(request);
+    callers_release(callers);
     return NULL;
 }

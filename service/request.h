@@ -14,19 +14,24 @@
 
 #include <systemd/sd-bus.h>
 
+#include "authority.h"
 #include "caller.h"
 #include "outcome.h"
 #include "packet-protocol.h"
 #include "scheduler.h"
 
-/**
- * request_answer_t - answer a call
- * @message: the call
- * @command: what it asked for
- * @reply, @failure: exactly one is not NULL
- */
-typedef void (*request_answer_t)(sd_bus_message *message, const PacketCommand *command,
-                                 const PacketReply *reply, const Failure *failure);
+/** request_answer_t - answer a call: exactly one of @reply and @failure is not NULL */
+typedef void (*request_answer_t)(Request *request, const PacketReply *reply,
+                                 const Failure *failure);
+
+/* What is asked for. */
+typedef struct RequestSpec {
+    AuthorityAction action; /* what the caller must be allowed */
+    PacketCommand command;
+    const char
+        *host; /* the name to look up, if the command is a probe whose target's ip_version is 0 */
+    request_answer_t answer;
+} RequestSpec;
 
 typedef enum RequestState {
     REQUEST_AUTHORIZING,
@@ -39,6 +44,8 @@ struct Request {
     Request *prev, *next; /* in caller->requests */
     Scheduler *scheduler; /* borrowed */
     RequestState state;
+    bool in_session; /* of its caller */
+    AuthorityAction action;
     PacketCommand command;
     char *host;        /* the name, where the command's target has none yet */
     NamesWaiter name;  /* while RESOLVING */
@@ -51,15 +58,13 @@ struct Request {
  * request_start() - take a validated call, to be answered later
  * @caller: who called
  * @scheduler: borrowed
- * @command: copied
- * @host: the name to look up if @command is a probe whose target's ip_version is 0; copied
+ * @spec: what it asks for; copied. Its `answer` is called once, perhaps before this returns.
  * @message: the call; a reference is taken
- * @answer: called once, perhaps before this returns
  *
- * Return: 0, or -ENOMEM, when @answer will not be called.
+ * Return: 0, or -ENOMEM, when `answer` will not be called.
  */
-int request_start(Caller *caller, Scheduler *scheduler, const PacketCommand *command,
-                  const char *host, sd_bus_message *message, request_answer_t answer);
+int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
+                  sd_bus_message *message);
 
 /**
  * request_on_identified() - the bus has said who the caller is, or would not

@@ -179,6 +179,11 @@ void fixture_launch(Fixture *fixture, const char *const argv[])
 
 void fixture_start(Fixture *fixture, const char *packet_command)
 {
+    fixture_start_with(fixture, packet_command, NULL);
+}
+
+void fixture_start_with(Fixture *fixture, const char *packet_command, const char *further)
+{
     g_autofree char *option = g_strdup_printf("--packet-command=%s", packet_command);
     const char *const argv[] = {"setpriv",
                                 "--reuid=65534",
@@ -189,21 +194,27 @@ void fixture_start(Fixture *fixture, const char *packet_command)
                                 "--bounding-set=-all,+net_raw",
                                 "--no-new-privs",
                                 fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
-                                packet_command ? option : NULL,
+                                packet_command ? option : further,
+                                packet_command ? further : NULL,
                                 NULL};
 
     fixture_bus(fixture);
     fixture_launch(fixture, argv);
 }
 
-int fixture_end_service(Fixture *fixture, int signal)
+int fixture_wait_service(Fixture *fixture)
 {
     int status;
 
-    g_assert_cmpint(kill(fixture->service_pid, signal), ==, 0);
     g_assert_cmpint(waitpid(fixture->service_pid, &status, 0), ==, fixture->service_pid);
     fixture->service_pid = 0;
     return status;
+}
+
+int fixture_end_service(Fixture *fixture, int signal)
+{
+    g_assert_cmpint(kill(fixture->service_pid, signal), ==, 0);
+    return fixture_wait_service(fixture);
 }
 
 void fixture_stop(Fixture *fixture)

@@ -55,6 +55,12 @@ void fixture_launch(Fixture *fixture, const char *const argv[]);
  */
 void fixture_start(Fixture *fixture, const char *packet_command);
 
+/** fixture_start_with() - the same, with a further option for the service */
+void fixture_start_with(Fixture *fixture, const char *packet_command, const char *option);
+
+/** fixture_wait_service() - wait until the service ends by itself, and return its wait status */
+int fixture_wait_service(Fixture *fixture);
+
 /** fixture_stop() - stop the service with SIGTERM, check that it exits with 0 and leaves no
  * process, and stop the bus */
 void fixture_stop(Fixture *fixture);

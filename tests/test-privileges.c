@@ -144,6 +144,9 @@ static void test_refusals(void)
     const char *const no_capability[] = {"setpriv", "--reuid=65534", program, NULL};
     const char *const root_without[] = {"setpriv", "--bounding-set=-net_raw", program,
                                         "--user=nobody", NULL};
+    static const char *const idle_timeouts[] = {"--idle-timeout=",      "--idle-timeout=-1",
+                                                "--idle-timeout=1s",    "--idle-timeout=86401",
+                                                "--idle-timeout=1.2.3", "--idle-timeout=."};
     const char *const nasty[] = {program, "--user=a\nb\x1b", NULL};
     const char *const second[] = {program, "--user=nobody", NULL};
     const char *const no_name[] = {program, "--user=daemon", NULL};
@@ -159,6 +162,11 @@ static void test_refusals(void)
     assert_refuses(nasty, "\"a\\x0ab\\x1b\"");
     assert_refuses(second, "somebody else does");
     assert_refuses(no_name, "cannot own " SERVICE_NAME);
+    for (unsigned i = 0; i < G_N_ELEMENTS(idle_timeouts); i++) {
+        const char *const idle[] = {program, idle_timeouts[i], NULL};
+
+        assert_refuses(idle, "a number of seconds from 0 to 86400 is expected");
+    }
     assert_refuses(option, "unrecognized option '--frobnicate'");
     assert_refuses(argument, "unexpected argument 'frobnicate'");
     /* not installed here: its user is not there either */

@@ -569,7 +569,6 @@ static void test_stop_delivered(void)
     Answer answers[SILENT];
     unsigned refused = 0;
     Fixture fixture;
-    int status;
 
     dig_black_hole();
     fixture_start(&fixture, NULL);
@@ -596,9 +595,7 @@ static void test_stop_delivered(void)
     g_test_message("%u of %d refused", refused, SILENT);
     g_assert_cmpuint(refused, >, 0);
 
-    g_assert_cmpint(waitpid(fixture.service_pid, &status, 0), ==, fixture.service_pid);
-    g_assert_cmpint(status, ==, 0);
-    fixture.service_pid = 0;
+    g_assert_cmpint(fixture_wait_service(&fixture), ==, 0);
     fixture_stop(&fixture);
     fill_black_hole();
 }
@@ -615,10 +612,9 @@ static void test_bus_gone(void)
     answer_clear(&answer);
 
     g_assert_cmpint(kill(fixture.bus_pid, SIGKILL), ==, 0);
-    g_assert_cmpint(waitpid(fixture.service_pid, &status, 0), ==, fixture.service_pid);
+    status = fixture_wait_service(&fixture);
     g_assert_true(WIFEXITED(status));
     g_assert_cmpint(WEXITSTATUS(status), ==, 1);
-    fixture.service_pid = 0;
 
     g_clear_object(&fixture.root);
     fixture_stop(&fixture);
