@@ -65,6 +65,9 @@ size_t packet_command_format(const PacketCommand *command, int token,
     n = append(line, 0, "%d send-probe ip-%d %s protocol %s timeout %u", token,
                command->target.ip_version, probe_target_format(&command->target, address),
                probe_protocol_name(options->protocol), packet_command_seconds(command));
+    if (options->local_ip.ip_version != 0)
+        n = append(line, n, " local-ip-%d %s", options->local_ip.ip_version,
+                   probe_target_format(&options->local_ip, address));
     n = append_option(line, n, "ttl", options->ttl);
     n = append_option(line, n, "port", options->port);
     n = append_option(line, n, "local-port", options->local_port);

@@ -214,6 +214,39 @@ static int read_timeout(const OptionKey *key, sd_bus_message *message, char type
     return 0;
 }
 
+static int read_address(const OptionKey *key, sd_bus_message *message, char type,
+                        ProbeOptions *options, Failure *failure)
+{
+    static const char expected[] = "an IPv4 or IPv6 address of this machine";
+    ProbeTarget address = {0};
+    const char *text;
+    int r;
+
+    if (type != 's')
+        return wrong_type(key, type, expected, failure);
+
+    r = sd_bus_message_read_basic(message, type, &text);
+    if (r < 0)
+        return r;
+
+    if (inet_pton(AF_INET, text, &address.ipv4) == 1)
+        address.ip_version = 4;
+    else if (inet_pton(AF_INET6, text, &address.ipv6) == 1)
+        address.ip_version = 6;
+    else
+        return failure_set(failure, OUTCOME_INVALID_ARGS, "option %s is %s, %s is expected",
+                           key->name, QUOTE(text), expected);
+
+    /* What is no host's cannot be this host's, and it need not be asked for. */
+    r = probe_target_check(&address, text, failure);
+    if (r > 0)
+        return failure_set(failure, OUTCOME_INVALID_ARGS, "option %s is %s, %s is expected",
+                           key->name, QUOTE(text), expected);
+
+    options->local_ip = address;
+    return 0;
+}
+
 /* An option of the contract that this service cannot do yet: said, so that nobody believes that it
  * had effect. */
 static int read_missing(const OptionKey *key, sd_bus_message *message, char type,
@@ -229,7 +262,7 @@ static const OptionKey option_keys[] = {
     {"protocol", read_protocol, FIELD(protocol), 0, 0},
     {"ttl", read_number, FIELD(ttl), 1, 255},
     {"port", read_number, FIELD(port), 1, 65535},
-    {"local_ip", read_missing, 0, 0, 0},
+    {"local_ip", read_address, 0, 0, 0},
     {"local_port", read_number, FIELD(local_port), 1024, 65535},
     {"timeout", read_timeout, 0, 0, 60},
     {"size", read_number, FIELD(size), 0, 9000},
@@ -351,6 +384,14 @@ int probe_options_read(ProbeOptions *ret, sd_bus_message *message, Failure *fail
 
 int probe_options_check_version(const ProbeOptions *options, int ip_version, Failure *failure)
 {
+    char text[INET6_ADDRSTRLEN];
+
+    if (options->local_ip.ip_version != 0 && options->local_ip.ip_version != ip_version)
+        return failure_set(failure, OUTCOME_INVALID_ARGS,
+                           "option local_ip is %s, but the probe goes to an IPv%d address: an "
+                           "IPv%d address of this "
+                           "machine is expected",
+                           probe_target_format(&options->local_ip, text), ip_version, ip_version);
     if (ip_version == 6 && options->local_port != PROBE_OPTION_UNSET &&
         options->port != PROBE_OPTION_UNSET)
         return failure_set(

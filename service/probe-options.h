@@ -12,6 +12,7 @@
 #include <systemd/sd-bus.h>
 
 #include "outcome.h"
+#include "probe-target.h"
 
 typedef enum ProbeProtocol {
     PROBE_ICMP,
@@ -26,6 +27,7 @@ typedef enum ProbeProtocol {
 typedef struct ProbeOptions {
     int ip_version; /* 4, 6, or 0 for either */
     ProbeProtocol protocol;
+    ProbeTarget local_ip;  /* source address; its ip_version is 0 where it was not given */
     uint64_t timeout_usec; /* how long an answer is waited for */
     int ttl;  /* these and what follows: PROBE_OPTION_UNSET, or in the range of the contract */
     int port; /* destination port */
@@ -55,6 +57,8 @@ typedef struct ProbeOptions {
  * @failure: filled in on a positive return; its message names the key, the value and what would be
  * right
  *
+ * Whether the source address is one of this machine's is not known here, see local_address_check().
+ *
  * Any D-Bus integer type serves for a number, and a double for the timeout as well.
  *
  * Return: 0; OUTCOME_INVALID_ARGS for an unknown key, a key given twice, a wrong type, a value out
@@ -69,7 +73,7 @@ int probe_options_read(ProbeOptions *ret, sd_bus_message *message, Failure *fail
  * @ip_version: 4 or 6, that of the address the probe will go to
  * @failure: filled in on a positive return
  *
- * Return: 0, or OUTCOME_NOT_SUPPORTED.
+ * Return: 0, OUTCOME_INVALID_ARGS or OUTCOME_NOT_SUPPORTED.
  */
 int probe_options_check_version(const ProbeOptions *options, int ip_version, Failure *failure);
 

@@ -62,7 +62,7 @@ static void test_probe(void)
                "--timeout=2.5 --size=100 "
                "--bit-pattern=0xff --tos=8 127.0.0.1",
                0, "reply from .*\n", "");
-    assert_run("probe 127.0.0.1 --protocol tcp -4", 0, "reply from .*\n", "");
+    assert_run("probe 127.0.0.1 --protocol tcp -4 --local-ip=127.0.0.9", 0, "reply from .*\n", "");
     assert_run("probe -- ::1", 0, "reply from .*\n", "");
 
     /* no route here: whatever mtr-packet says, it is a result */
@@ -109,7 +109,8 @@ static void test_errors(void)
     assert_run("probe --timeout=60.5 ::1", 2, "",
                "option timeout is 60.5, a number of seconds from 0 to 60");
     assert_run("probe --mark=1 ::1", 2, "", "option mark is not supported yet");
-    assert_run("probe --local-ip=::1 ::1", 2, "", "option local_ip is not supported yet");
+    assert_run("probe --local-ip=2001:db8::9 ::1", 2, "",
+               "option local_ip is 2001:db8::9, an address of this machine");
     assert_run("probe -4 ::1", 4, "", "\"::1\" is an IPv6 address");
     assert_run("probe \xff", 2, "", "host is not UTF-8 text");
     assert_run("probe --protocol=\xff ::1", 2, "", "option protocol is not UTF-8 text");

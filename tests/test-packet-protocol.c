@@ -65,10 +65,12 @@ static void test_commands(void)
                                      .size = 9000,
                                      .bit_pattern = 254,
                                      .tos = 253};
+    command.options.local_ip = command.target;
     assert_command(
         &command, 2147483647,
         "2147483647 send-probe ip-6 2eee:ffee:ffee:ffee:ffee:ffee:ffee:ffee protocol udp "
-        "timeout 60 ttl 255 port 65535 local-port 65534 size 9000 bit-pattern 254 tos 253\n");
+        "timeout 60 local-ip-6 2eee:ffee:ffee:ffee:ffee:ffee:ffee:ffee ttl 255 port 65535 "
+        "local-port 65534 size 9000 bit-pattern 254 tos 253\n");
 
     /* mtr-packet has whole seconds, never less than what was asked for */
     command = probe("127.0.0.1");

@@ -184,10 +184,10 @@ static void test_integer_types(void)
 static void test_wrong_types(void)
 {
     static const char *const keys[] = {"ip_version", "protocol",    "ttl", "port", "local_port",
-                                       "timeout",    "bit_pattern", "tos", "size"};
+                                       "timeout",    "bit_pattern", "tos", "size", "local_ip"};
 
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-        bool is_string = strcmp(keys[i], "protocol") == 0,
+        bool is_string = strcmp(keys[i], "protocol") == 0 || strcmp(keys[i], "local_ip") == 0,
              is_timeout = strcmp(keys[i], "timeout") == 0;
 
         for (const char *type = "bsogdyxvahr"; *type; type++) {
@@ -344,6 +344,38 @@ static void test_cross_checks(void)
     }
 }
 
+static int read_local_ip(const char *text, ProbeOptions *ret, Failure *failure)
+{
+    sd_bus_message *message = options_new();
+
+    ADD(message, "local_ip", "s", text);
+    return options_read(message, ret, failure);
+}
+
+static void test_local_ip(void)
+{
+    static const char *const wrong[] = {
+        "",          "localhost",       "127.1", "fe80::1%lo", "::1 ttl 1",       "0.0.0.0",
+        "224.0.0.1", "255.255.255.255", "::",    "ff02::1",    "::ffff:127.0.0.1"};
+    ProbeOptions options;
+    Failure failure;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_assert_cmpint(read_local_ip(wrong[i], &options, &failure), ==, OUTCOME_INVALID_ARGS);
+        g_assert_nonnull(strstr(failure.message, "option local_ip is \""));
+        g_assert_nonnull(strstr(failure.message, "of this machine is expected"));
+    }
+
+    g_assert_cmpint(read_local_ip("192.0.2.1", &options, &failure), ==, 0);
+    g_assert_cmpint(options.local_ip.ip_version, ==, 4);
+    g_assert_cmpint(probe_options_check_version(&options, 4, &failure), ==, 0);
+    g_assert_cmpint(probe_options_check_version(&options, 6, &failure), ==, OUTCOME_INVALID_ARGS);
+    g_assert_cmpint(read_local_ip("2001:db8::1", &options, &failure), ==, 0);
+    g_assert_cmpint(options.local_ip.ip_version, ==, 6);
+    g_assert_cmpint(probe_options_check_version(&options, 6, &failure), ==, 0);
+    g_assert_cmpint(probe_options_check_version(&options, 4, &failure), ==, OUTCOME_INVALID_ARGS);
+}
+
 static void test_versions(void)
 {
     ProbeOptions options = PROBE_OPTIONS_INIT;
@@ -361,7 +393,7 @@ static void test_versions(void)
 
 static void test_keys(void)
 {
-    static const char *const missing[] = {"local_ip", "mark"};
+    static const char *const missing[] = {"mark"};
     sd_bus_message *message;
     ProbeOptions options;
     Failure failure;
@@ -403,6 +435,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/probe-options/protocols", test_protocols);
     g_test_add_func("/probe-options/timeouts", test_timeouts);
     g_test_add_func("/probe-options/cross-checks", test_cross_checks);
+    g_test_add_func("/probe-options/local-ip", test_local_ip);
     g_test_add_func("/probe-options/versions", test_versions);
     g_test_add_func("/probe-options/keys", test_keys);
 

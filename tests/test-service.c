@@ -201,7 +201,10 @@ static void test_refused(void)
         {"127.0.0.1", "{'timeout': <60.5>}", ERROR_INVALID_ARGS, "timeout is 60.5"},
         {"127.0.0.1", "{'timeout': <-0.5>}", ERROR_INVALID_ARGS, "timeout is -0.5"},
         {"127.0.0.1", "{'mark': <uint32 1>}", ERROR_NOT_SUPPORTED, "mark"},
-        {"127.0.0.1", "{'local_ip': <'127.0.0.1'>}", ERROR_NOT_SUPPORTED, "local_ip"},
+        {"127.0.0.1", "{'local_ip': <'::1'>}", ERROR_INVALID_ARGS,
+         "local_ip is ::1, but the probe goes to an IPv4"},
+        {"six.test", "{'local_ip': <'127.0.0.1'>}", ERROR_INVALID_ARGS,
+         "local_ip is 127.0.0.1, but"},
         {"::1", "{'protocol': <'udp'>, 'port': <53>, 'local_port': <5353>}", ERROR_NOT_SUPPORTED,
          "port (53) and local_port (5353)"},
     };
@@ -313,6 +316,66 @@ static void fill_black_hole(void)
     const char *const argv[] = {"ip", "link", "del", "hole", NULL};
 
     g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 0);
+}
+
+static void allow_nonlocal_bind(bool allow)
+{
+    g_assert_true(g_file_set_contents_full("/proc/sys/net/ipv4/ip_nonlocal_bind", allow ? "1" : "0",
+                                           1, G_FILE_SET_CONTENTS_NONE, 0644, NULL));
+    g_assert_true(g_file_set_contents_full("/proc/sys/net/ipv6/ip_nonlocal_bind", allow ? "1" : "0",
+                                           1, G_FILE_SET_CONTENTS_NONE, 0644, NULL));
+}
+
+/* The source address: one of this machine's is taken, any other is refused, whatever the kernel
+ * lets sockets bind to. */
+static void test_local_ip(void)
+{
+    static const char *const protocols[] = {"icmp", "udp", "tcp"};
+    static const struct {
+        const char *host, *local_ip;
+    } own[] = {{"127.0.0.1", "127.0.0.1"},
+               {"127.0.0.1", "127.9.9.9"},
+               {"192.0.2.1", "192.0.2.1"},
+               {"127.0.0.1", "192.0.2.1"},
+               {"::1", "::1"},
+               {"2001:db8::1", "2001:db8::1"}};
+    static const struct {
+        const char *host, *local_ip;
+    } foreign[] = {{"192.0.2.2", "9.9.9.9"},         {"192.0.2.2", "192.0.2.2"},
+                   {"192.0.2.2", "224.0.0.1"},       {"192.0.2.2", "0.0.0.0"},
+                   {"192.0.2.2", "192.0.2.255"},     {"192.0.2.2", "192.0.2.0"},
+                   {"192.0.2.2", "255.255.255.255"}, {"127.0.0.1", "127.255.255.255"},
+                   {"2001:db8::2", "2001:db8::2"},   {"2001:db8::2", "2001:db8:9::9"},
+                   {"2001:db8::2", "2001:db8::"},    {"2001:db8::2", "::ffff:192.0.2.1"}};
+    Fixture fixture;
+    Answer answer;
+
+    dig_black_hole();
+    fixture_start(&fixture, NULL);
+    for (unsigned nonlocal = 0; nonlocal <= 1; nonlocal++) {
+        allow_nonlocal_bind(nonlocal);
+        for (unsigned p = 0; p < G_N_ELEMENTS(protocols); p++) {
+            for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
+                g_autofree char *options = g_strdup_printf(
+                    "{'protocol': <'%s'>, 'local_ip': <'%s'>}", protocols[p], own[i].local_ip);
+
+                probe_wait(&answer, fixture.root, own[i].host, options);
+                assert_result(&answer, "reply");
+                answer_clear(&answer);
+            }
+            for (unsigned i = 0; i < G_N_ELEMENTS(foreign); i++) {
+                g_autofree char *options = g_strdup_printf(
+                    "{'protocol': <'%s'>, 'local_ip': <'%s'>}", protocols[p], foreign[i].local_ip);
+
+                probe_wait(&answer, fixture.root, foreign[i].host, options);
+                assert_error(&answer, ERROR_INVALID_ARGS, "address of this machine is expected");
+                answer_clear(&answer);
+            }
+        }
+    }
+    allow_nonlocal_bind(false);
+    fixture_stop(&fixture);
+    fill_black_hole();
 }
 
 #define SILENT 90
@@ -630,6 +693,7 @@ static void add_tests(void)
     g_test_add_func("/service/refused", test_refused);
     g_test_add_func("/service/check-support", test_check_support);
     g_test_add_func("/service/hundred", test_hundred);
+    g_test_add_func("/service/local-ip", test_local_ip);
     g_test_add_func("/service/black-hole", test_black_hole);
     g_test_add_func("/service/fractions", test_fractions);
     g_test_add_func("/service/hang", test_hang);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Whether a source address is this machine's own: mtr-packet sends with whatever source it is told.
+ */
+
+#include "outcome.h"
+#include "probe-target.h"
+
+/**
+ * local_address_check() - may probes be sent from this address?
+ * @address: an IPv4 or IPv6 address
+ * @failure: filled in on a positive return
+ *
+ * It may if it is loopback, or if the kernel itself would send from it to itself. (That a socket
+ * can be bound to an address says nothing: it can to multicast and broadcast addresses, and under
+ * ip_nonlocal_bind to any.) No packet is sent for this.
+ *
+ * Return: 0, OUTCOME_INVALID_ARGS, or a negative errno if that cannot be found out.
+ */
+int local_address_check(const ProbeTarget *address, Failure *failure);
