@@ -25,7 +25,7 @@ static void on_job_done(void *userdata, const PacketReply *reply, const Failure 
 {
     Request *request = userdata;
 
-    request->job = NULL; /* the scheduler frees it */
+    request->job = NULL; /* its lane frees it */
     request_finish(request, reply, failure);
 }
 
@@ -139,7 +139,7 @@ Request *request_free(Request *request)
     callers = request->caller->callers;
     DL_DELETE(request->caller->requests, request);
     names_leave(&request->name);
-    scheduler_drop(request->scheduler, request->job);
+    lane_drop(request->job);
     sd_bus_message_unref(request->message);
     free(request->host);
     free(request);

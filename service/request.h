@@ -47,9 +47,9 @@ struct Request {
     bool in_session; /* of its caller */
     AuthorityAction action;
     PacketCommand command;
-    char *host;        /* the name, where the command's target has none yet */
-    NamesWaiter name;  /* while RESOLVING */
-    SchedulerJob *job; /* while QUEUED */
+    char *host;       /* the name, where the command's target has none yet */
+    NamesWaiter name; /* while RESOLVING */
+    LaneJob *job;     /* while QUEUED */
     sd_bus_message *message;
     request_answer_t answer;
 };

@@ -2,30 +2,22 @@
 #pragma once
 
 /*
- * The way to mtr-packet, and the only one: commands wait here for a place in a process, first come
- * first served, and the process is started when there is one waiting and none running.
+ * Which mtr-packet a command goes to. There are two, each started at its first need:
+ *
+ *   - one for ICMP, and for questions: each open TCP probe costs a process a system call a loop,
+ * and with hundreds of them a ping in the same process shows several times its round trip;
+ *   - one for UDP, TCP and SCTP: never two, because mtr-packet tells their answers apart by ports,
+ * which every process counts from the same start. Two of them tracing TCP at once take each other's
+ * hops for their own.
  */
-
-#include <sys/types.h>
 
 #include <systemd/sd-event.h>
 
-#include "packet-process.h"
+#include "lane.h"
 #include "packet-protocol.h"
 #include "util.h"
 
 typedef struct Scheduler Scheduler;
-typedef struct SchedulerJob SchedulerJob;
-
-/**
- * scheduler_done_t - the end of a job: exactly one of @reply and @failure is not NULL
- *
- * Both live until the function returns. The job is freed by the scheduler after it.
- */
-typedef void (*scheduler_done_t)(void *userdata, const PacketReply *reply, const Failure *failure);
-
-/** scheduler_started_t - mtr-packet was started, and said this of itself */
-typedef void (*scheduler_started_t)(void *userdata, const PacketSupport *support);
 
 /**
  * scheduler_new() - make a scheduler; it starts no process yet
@@ -37,33 +29,13 @@ typedef void (*scheduler_started_t)(void *userdata, const PacketSupport *support
  * Return: 0 or a negative errno.
  */
 int scheduler_new(Scheduler **ret, sd_event *event, const char *packet_command,
-                  scheduler_started_t started, void *userdata);
+                  lane_started_t started, void *userdata);
 
-/**
- * scheduler_free() - end the processes
- *
- * Jobs that were dropped while mtr-packet had them go with it; others there must not be. Takes
- * NULL, returns NULL.
- */
+/** scheduler_free() - end the processes, see lane_free(); takes NULL, returns NULL */
 Scheduler *scheduler_free(Scheduler *scheduler);
 DEFINE_CLEANUP(Scheduler *, scheduler_free)
 
-/**
- * scheduler_submit() - have a command carried out
- * @scheduler: the scheduler
- * @ret: the job, by which it can be dropped; set before @done can be called
- * @command: copied
- * @done, @userdata: told of the end, once, perhaps before this function returns
- *
- * Return: 0, or -ENOMEM, when @done will not be called.
- */
-int scheduler_submit(Scheduler *scheduler, SchedulerJob **ret, const PacketCommand *command,
-                     scheduler_done_t done, void *userdata);
-
-/**
- * scheduler_drop() - nobody waits for this job any more: its `done` will not be called
- *
- * What waits is forgotten. What mtr-packet has cannot be called back, and keeps its place until it
- * is answered. Takes NULL, returns NULL.
- */
-SchedulerJob *scheduler_drop(Scheduler *scheduler, SchedulerJob *job);
+/** scheduler_submit() - have a command carried out by the process that it belongs to, see
+ * lane_submit() */
+int scheduler_submit(Scheduler *scheduler, LaneJob **ret, const PacketCommand *command,
+                     lane_done_t done, void *userdata);

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -431,16 +430,24 @@ char *process_status(GPid pid, const char *key)
     return NULL;
 }
 
-GPid process_child(GPid pid)
+unsigned process_children(GPid pid, GPid *ret, unsigned max)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", pid, pid);
     g_autofree char *contents = NULL;
-    char *end;
-    GPid child;
+    g_auto(GStrv) children = NULL;
+    unsigned n = 0;
 
     g_assert_true(g_file_get_contents(path, &contents, NULL, NULL));
-    child = (GPid)strtol(contents, &end, 10);
-    g_assert_cmpint(child, >, 0);
-    g_assert_cmpstr(g_strstrip(end), ==, "");
-    return child;
+    children = g_strsplit(g_strstrip(contents), " ", -1);
+    for (char **child = children; *child && **child && n < max; child++)
+        ret[n++] = (GPid)g_ascii_strtoll(*child, NULL, 10);
+    return n;
+}
+
+GPid process_child(GPid pid)
+{
+    GPid children[2];
+
+    g_assert_cmpuint(process_children(pid, children, 2), ==, 1);
+    return children[0];
 }

@@ -153,6 +153,10 @@ void process_wait(GPid pid);
 /** process_status() - the value of @key in /proc/PID/status, to be freed, or NULL */
 char *process_status(GPid pid, const char *key);
 
+/** process_children() - the children of a process, in the order they were started; returns how
+ * many, @max at most */
+unsigned process_children(GPid pid, GPid *ret, unsigned max);
+
 /** process_child() - the only child of a process */
 GPid process_child(GPid pid);
 

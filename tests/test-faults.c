@@ -200,6 +200,41 @@ static void test_pause(void)
     fixture_stop(&fixture);
 }
 
+static void tcp_probe(Answer *answer, GDBusConnection *connection, int pattern)
+{
+    g_autofree char *options =
+        g_strdup_printf("{'bit_pattern': <%d>, 'protocol': <'tcp'>}", pattern);
+
+    call_start(answer, connection, "Probe", probe_arguments("127.0.0.1", options));
+}
+
+/* One process is lost, or cannot take more: who uses the other notices nothing. */
+static void test_other_process(void)
+{
+    Answer held[2], answer;
+    Fixture fixture;
+
+    fixture_start(&fixture, fake("fake"));
+    start_probe(&held[0], fixture.root, FAKE_HOLD);
+    tcp_probe(&held[1], fixture.root, FAKE_HOLD);
+
+    tcp_probe(&answer, fixture.root, FAKE_DIE);
+    call_wait(&answer);
+    assert_error(&answer, ERROR_PROCESS, "was killed by signal 9 (Killed)");
+    answer_clear(&answer);
+    call_wait(&held[1]);
+    assert_error(&held[1], ERROR_PROCESS, "was killed by signal 9 (Killed)");
+    answer_clear(&held[1]);
+
+    g_assert_false(held[0].done);
+    check_support(&answer, fixture.root, "release");
+    answer_clear(&answer);
+    call_wait(&held[0]);
+    assert_result(&held[0], "reply");
+    answer_clear(&held[0]);
+    fixture_stop(&fixture);
+}
+
 /* What a process said before it died counts. */
 static void test_last_words(void)
 {
@@ -348,12 +383,14 @@ static void test_full_pipe(void)
         "{'bit_pattern': <%d>, 'protocol': <'udp'>, 'ttl': <255>, 'local_port': <65535>, "
         "'size': <9000>, 'tos': <255>, 'timeout': <60>}",
         FAKE_HOLD);
+    g_autofree char *plug_options =
+        g_strdup_printf("{'bit_pattern': <%d>, 'protocol': <'udp'>}", FAKE_WAIT_FOR_FULL_PIPE);
     Answer plug, property;
     Fixture fixture;
     Crowd crowd;
 
     fixture_start(&fixture, fake("fake"));
-    start_probe(&plug, fixture.root, FAKE_WAIT_FOR_FULL_PIPE);
+    call_start(&plug, fixture.root, "Probe", probe_arguments("127.0.0.1", plug_options));
     /* more bytes than a pipe has room for, and with the plug as many commands as may be in flight
      */
     crowd_start(&crowd, 999, "2001:db8:1111:2222:3333:4444:5555:6666", options);
@@ -602,6 +639,7 @@ static void add_tests(void)
     for (size_t i = 0; i < G_N_ELEMENTS(losses); i++)
         g_test_add_data_func(losses[i].path, GUINT_TO_POINTER(i), test_loss);
     g_test_add_func("/faults/loss/closed-input", test_closed_input);
+    g_test_add_func("/faults/loss/other-process", test_other_process);
     g_test_add_func("/faults/loss/pause", test_pause);
     g_test_add_func("/faults/loss/last-words", test_last_words);
     g_test_add_func("/faults/loss/token-twice", test_token_twice);

@@ -468,6 +468,35 @@ static void test_fractions(void)
     fill_black_hole();
 }
 
+/* ICMP has a process of its own; UDP and TCP share one, and have never two. Each is started when it
+ * is needed. */
+static void test_processes(void)
+{
+    static const struct {
+        const char *options;
+        unsigned n_processes;
+    } probes_in_turn[] = {
+        {NULL, 1},
+        {"{'protocol': <'icmp'>}", 1},
+        {"{'protocol': <'tcp'>}", 2},
+        {"{'protocol': <'udp'>}", 2},
+        {NULL, 2},
+    };
+    GPid children[4];
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(probes_in_turn); i++) {
+        probe_wait(&answer, fixture.root, i % 2 ? "::1" : "127.0.0.1", probes_in_turn[i].options);
+        assert_result(&answer, "reply");
+        answer_clear(&answer);
+        g_assert_cmpuint(process_children(fixture.service_pid, children, 4), ==,
+                         probes_in_turn[i].n_processes);
+    }
+    fixture_stop(&fixture);
+}
+
 /* A stopped mtr-packet: timeouts are kept, then it is found out and replaced, and what is in flight
  * fails. */
 static void test_hang(void)
@@ -696,6 +725,7 @@ static void add_tests(void)
     g_test_add_func("/service/local-ip", test_local_ip);
     g_test_add_func("/service/black-hole", test_black_hole);
     g_test_add_func("/service/fractions", test_fractions);
+    g_test_add_func("/service/processes", test_processes);
     g_test_add_func("/service/hang", test_hang);
     g_test_add_func("/service/caller-leaves", test_caller_leaves);
     g_test_add_func("/service/properties", test_properties);
