@@ -35,7 +35,7 @@ static void name_free(Name *name)
 
 void names_init(Names *names, Resolver *resolver, uid_t uid)
 {
-    *names = (Names){.resolver = resolver, .uid = uid};
+    *names = (Names){.resolver = resolver, .uid = uid, .keep_usec = NAMES_KEPT_USEC};
 }
 
 void names_deinit(Names *names)
@@ -55,7 +55,7 @@ static void on_looked_up(void *userdata, const ProbeTarget *target, const Failur
     name->waiters = NULL;
     if (target) {
         name->target = *target;
-        name->until_usec = deadlines_now() + NAMES_KEPT_USEC;
+        name->until_usec = deadlines_now() + name->names->keep_usec;
     }
 
     DL_FOREACH (waiters, waiter)

@@ -24,6 +24,7 @@ typedef struct Name Name;
 typedef struct Names {
     Resolver *resolver; /* borrowed */
     uid_t uid;          /* who looks them up */
+    uint64_t keep_usec; /* how long they stay what they were; NAMES_KEPT_USEC */
     bool kept;          /* they do not get too old, for now; set it at will */
     Name *by_key;       /* in the order they came */
 } Names;

@@ -206,6 +206,19 @@ static void test_names(void)
     g_assert_false(waiters[0].done);
     wait_for(&waiters[0].done);
 
+    /* what is too old is looked up again, but while it is kept it does not get too old */
+    names.keep_usec = 1;
+    get(&names, &other, "both.test");
+    wait_for(&other.done);
+    names.kept = true;
+    g_usleep(10); /* time itself */
+    get(&names, &other, "both.test");
+    g_assert_true(other.done);
+    names.kept = false;
+    get(&names, &other, "both.test");
+    g_assert_false(other.done);
+    wait_for(&other.done);
+
     names_deinit(&names);
     resolver_free(resolver);
 }
