@@ -222,15 +222,16 @@ static void test_session_holds(void)
  */
 static void test_idle_delivered(void)
 {
+    g_autofree char *hold = g_strdup_printf("{'bit_pattern': <%d>, 'timeout': <0.5>}", FAKE_HOLD);
     Answer answers[50];
     Fixture fixture;
 
-    fixture_start_with(&fixture, NULL, IDLE_OPTION);
+    fixture_start_with(&fixture, fixture_program("TEST_FAKE_PACKET", "fake"), IDLE_OPTION);
     assert_probe(fixture.root);
 
     g_assert_cmpint(kill(fixture.bus_pid, SIGSTOP), ==, 0);
     for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++)
-        call_start(&answers[i], fixture.root, "Probe", probe_arguments("127.0.0.1", NULL));
+        call_start(&answers[i], fixture.root, "Probe", probe_arguments("127.0.0.1", hold));
     g_assert_true(g_dbus_connection_flush_sync(fixture.root, NULL, NULL));
     let_idle_time_pass();
     g_assert_cmpint(kill(fixture.bus_pid, SIGCONT), ==, 0);
@@ -240,7 +241,7 @@ static void test_idle_delivered(void)
         if (i > 0 && answers[i].error)
             assert_error(&answers[i], "org.freedesktop.DBus.Error.ServiceUnknown", "");
         else
-            assert_result(&answers[i], "reply");
+            assert_result(&answers[i], "no-reply");
         answer_clear(&answers[i]);
     }
     g_assert_cmpint(fixture_wait_service(&fixture), ==, 0);
