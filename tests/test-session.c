@@ -214,38 +214,55 @@ static void test_session_holds(void)
     fixture_stop(&fixture);
 }
 
+#define AROUND_STOP 50
+
 /*
- * Calls that come between the end of the idle time and that of the name are answered to their end:
- * none is lost, none is refused. The bus is stopped for this: it finds the first calls before it
- * finds that the name is released. What it finds after that would start the service anew, if this
- * bus could.
+ * Stops the bus while the idle time ends, so that it finds calls and the release of the name
+ * together. Returns how many of the calls it found first, and passed on: those must be answered to
+ * their end. What it finds after that would start the service anew, if this bus could.
  */
-static void test_idle_delivered(void)
+static unsigned call_around_idle_stop(void)
 {
     g_autofree char *hold = g_strdup_printf("{'bit_pattern': <%d>, 'timeout': <0.5>}", FAKE_HOLD);
-    Answer answers[50];
+    Answer answers[AROUND_STOP];
+    unsigned n_passed_on = 0;
     Fixture fixture;
 
     fixture_start_with(&fixture, fixture_program("TEST_FAKE_PACKET", "fake"), IDLE_OPTION);
     assert_probe(fixture.root);
 
     g_assert_cmpint(kill(fixture.bus_pid, SIGSTOP), ==, 0);
-    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++)
+    for (unsigned i = 0; i < AROUND_STOP; i++)
         call_start(&answers[i], fixture.root, "Probe", probe_arguments("127.0.0.1", hold));
     g_assert_true(g_dbus_connection_flush_sync(fixture.root, NULL, NULL));
     let_idle_time_pass();
     g_assert_cmpint(kill(fixture.bus_pid, SIGCONT), ==, 0);
 
-    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++) {
+    for (unsigned i = 0; i < AROUND_STOP; i++) {
         call_wait(&answers[i]);
-        if (i > 0 && answers[i].error)
+        if (answers[i].error) {
             assert_error(&answers[i], "org.freedesktop.DBus.Error.ServiceUnknown", "");
-        else
+        } else {
             assert_result(&answers[i], "no-reply");
+            n_passed_on++;
+        }
         answer_clear(&answers[i]);
     }
     g_assert_cmpint(fixture_wait_service(&fixture), ==, 0);
     fixture_stop(&fixture);
+    return n_passed_on;
+}
+
+/* Calls that come between the end of the idle time and that of the name: none is lost, none is
+ * refused. */
+static void test_idle_delivered(void)
+{
+    unsigned n_passed_on = 0;
+
+    /* most often the first time will do; which of the two the bus finds first is not ours to say */
+    for (unsigned i = 0; i < 20 && n_passed_on == 0; i++)
+        n_passed_on = call_around_idle_stop();
+    g_assert_cmpuint(n_passed_on, >, 0);
 }
 
 static void add_tests(void)
