@@ -117,9 +117,14 @@ static void on_timeout(Deadline *deadline)
 {
     static const PacketReply no_reply = {.word = "no-reply"};
     LaneJob *job = CONTAINER_OF(deadline, LaneJob, deadline);
+    uint64_t grace = deadlines_now() + HUNG_USEC;
 
-    /* Cannot fail: there is room for what was set a moment ago. */
-    (void)deadlines_set(job->lane->deadlines, deadline, job->hung_usec, on_hung);
+    /*
+     * Where this comes late, the machine or we stood still, and mtr-packet with us: it has its time
+     * from now. Cannot fail: there is room for what was set a moment ago.
+     */
+    (void)deadlines_set(job->lane->deadlines, deadline,
+                        job->hung_usec > grace ? job->hung_usec : grace, on_hung);
     job_answer(job, &no_reply, NULL);
 }
 
