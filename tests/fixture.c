@@ -333,6 +333,36 @@ const char *answer_detail(const Answer *answer, const char *key)
 }
 
 /*
+ * A black hole
+ */
+
+void dig_black_hole(void)
+{
+    static const char *const lines[] = {
+        "ip link add hole type veth peer name bottom",
+        "ip addr add 192.0.2.1/24 dev hole",
+        "ip addr add 2001:db8::1/64 dev hole nodad",
+        "ip link set hole up",
+        "ip link set bottom up",
+        "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev hole nud permanent",
+        "ip neigh add 2001:db8::2 lladdr 02:00:00:00:00:02 dev hole nud permanent",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_auto(GStrv) argv = g_strsplit(lines[i], " ", -1);
+
+        g_assert_cmpint(fixture_command((const char *const *)argv, NULL, NULL), ==, 0);
+    }
+}
+
+void fill_black_hole(void)
+{
+    const char *const argv[] = {"ip", "link", "del", "hole", NULL};
+
+    g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 0);
+}
+
+/*
  * A monitor
  */
 

@@ -74,6 +74,16 @@ GDBusConnection *fixture_connect(uid_t uid);
 /** fixture_disconnect() - leave the bus */
 void fixture_disconnect(GDBusConnection *connection);
 
+/**
+ * dig_black_hole() - an interface whose neighbour takes every packet and answers none
+ *
+ * 192.0.2.2 and 2001:db8::2 are in it; 192.0.2.1/24 and 2001:db8::1/64 are ours.
+ */
+void dig_black_hole(void);
+
+/** fill_black_hole() - remove the interface */
+void fill_black_hole(void);
+
 /* A look at everything that goes over the bus. */
 typedef struct Monitor {
     GDBusConnection *connection;

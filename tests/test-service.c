@@ -3,12 +3,9 @@
 /* The service against the real mtr-packet, on loopback and into a black hole. */
 
 #include <math.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "fixture.h"
-#include "sandbox.h"
 
 static void test_probe(const void *argument)
 {
@@ -291,33 +288,6 @@ static void test_hundred(void)
     fixture_stop(&fixture);
 }
 
-/* An interface whose neighbour takes every packet and answers none: 192.0.2.2 and 2001:db8::2. */
-static void dig_black_hole(void)
-{
-    static const char *const lines[] = {
-        "ip link add hole type veth peer name bottom",
-        "ip addr add 192.0.2.1/24 dev hole",
-        "ip addr add 2001:db8::1/64 dev hole nodad",
-        "ip link set hole up",
-        "ip link set bottom up",
-        "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev hole nud permanent",
-        "ip neigh add 2001:db8::2 lladdr 02:00:00:00:00:02 dev hole nud permanent",
-    };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
-        g_auto(GStrv) argv = g_strsplit(lines[i], " ", -1);
-
-        g_assert_cmpint(fixture_command((const char *const *)argv, NULL, NULL), ==, 0);
-    }
-}
-
-static void fill_black_hole(void)
-{
-    const char *const argv[] = {"ip", "link", "del", "hole", NULL};
-
-    g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 0);
-}
-
 static void allow_nonlocal_bind(bool allow)
 {
     g_assert_true(g_file_set_contents_full("/proc/sys/net/ipv4/ip_nonlocal_bind", allow ? "1" : "0",
@@ -379,94 +349,6 @@ static void test_local_ip(void)
 }
 
 #define SILENT 90
-#define LOUD 10
-
-/* Probes that nobody answers delay no others, and end with their timeout. */
-static void test_black_hole(void)
-{
-    Answer silent[SILENT], loud[LOUD];
-    gint64 start, elapsed;
-    Fixture fixture;
-
-    dig_black_hole();
-    fixture_start(&fixture, NULL);
-
-    start = g_get_monotonic_time();
-    for (unsigned i = 0; i < SILENT; i++) {
-        static const char *const protocols[] = {"icmp", "udp", "tcp"};
-        g_autofree char *options =
-            g_strdup_printf("{'timeout': <2>, 'protocol': <'%s'>}", protocols[i % 3]);
-
-        call_start(&silent[i], fixture.root, "Probe",
-                   probe_arguments(i % 2 ? "192.0.2.2" : "2001:db8::2", options));
-    }
-    for (unsigned i = 0; i < LOUD; i++)
-        call_start(&loud[i], fixture.root, "Probe", probe_arguments("127.0.0.1", NULL));
-
-    for (unsigned i = 0; i < LOUD; i++) {
-        call_wait(&loud[i]);
-        assert_result(&loud[i], "reply");
-        answer_clear(&loud[i]);
-    }
-    for (unsigned i = 0; i < SILENT; i++)
-        g_assert_false(silent[i].done);
-
-    for (unsigned i = 0; i < SILENT; i++) {
-        gboolean success;
-        double time_ms;
-
-        call_wait(&silent[i]);
-        assert_result(&silent[i], "no-reply");
-        g_variant_get_child(silent[i].value, 0, "b", &success);
-        g_assert_false(success);
-        g_variant_get_child(silent[i].value, 2, "d", &time_ms);
-        g_assert_true(isnan(time_ms));
-        answer_clear(&silent[i]);
-    }
-    elapsed = g_get_monotonic_time() - start;
-    g_assert_cmpint(elapsed, >=, 2 * G_USEC_PER_SEC);
-
-    fixture_stop(&fixture);
-    fill_black_hole();
-}
-
-/* Timeouts are the service's own, to the part of a second: mtr-packet would answer both of these
- * after a second. */
-static void test_fractions(void)
-{
-    Answer slow, fast;
-    gint64 start;
-    Fixture fixture;
-    GPid packet;
-
-    dig_black_hole();
-    fixture_start(&fixture, NULL);
-    probe_wait(&fast, fixture.root, "127.0.0.1", NULL);
-    answer_clear(&fast);
-    packet = process_child(fixture.service_pid);
-
-    start = g_get_monotonic_time();
-    call_start(&slow, fixture.root, "Probe", probe_arguments("192.0.2.2", "{'timeout': <0.9>}"));
-    call_start(&fast, fixture.root, "Probe", probe_arguments("192.0.2.2", "{'timeout': <0.2>}"));
-    call_wait(&fast);
-    g_assert_cmpint(g_get_monotonic_time() - start, >=, 200000);
-    assert_result(&fast, "no-reply");
-    g_assert_cmpstr(answer_detail(&fast, "address"), ==, "192.0.2.2");
-    g_assert_false(slow.done);
-    answer_clear(&fast);
-    call_wait(&slow);
-    g_assert_cmpint(g_get_monotonic_time() - start, >=, 900000);
-    assert_result(&slow, "no-reply");
-    answer_clear(&slow);
-
-    /* While this waits, mtr-packet gives its own answers to the two, and nobody minds. */
-    probe_wait(&slow, fixture.root, "192.0.2.2", "{'timeout': <1.5>}");
-    assert_result(&slow, "no-reply");
-    answer_clear(&slow);
-    g_assert_cmpint(process_child(fixture.service_pid), ==, packet);
-    fixture_stop(&fixture);
-    fill_black_hole();
-}
 
 /* ICMP has a process of its own; UDP and TCP share one, and have never two. Each is started when it
  * is needed. */
@@ -494,38 +376,6 @@ static void test_processes(void)
         g_assert_cmpuint(process_children(fixture.service_pid, children, 4), ==,
                          probes_in_turn[i].n_processes);
     }
-    fixture_stop(&fixture);
-}
-
-/* A stopped mtr-packet: timeouts are kept, then it is found out and replaced, and what is in flight
- * fails. */
-static void test_hang(void)
-{
-    Answer silent, later, answer;
-    Fixture fixture;
-    GPid packet;
-
-    fixture_start(&fixture, NULL);
-    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
-    answer_clear(&answer);
-    packet = process_child(fixture.service_pid);
-    g_assert_cmpint(kill(packet, SIGSTOP), ==, 0);
-
-    call_start(&later, fixture.root, "Probe", probe_arguments("127.0.0.1", "{'timeout': <60>}"));
-    call_start(&silent, fixture.root, "Probe", probe_arguments("127.0.0.1", "{'timeout': <0.5>}"));
-    call_wait(&silent);
-    assert_result(&silent, "no-reply");
-    answer_clear(&silent);
-    g_assert_false(later.done);
-    call_wait(&later);
-    assert_error(&later, ERROR_PROCESS, "hangs");
-    answer_clear(&later);
-
-    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
-    assert_result(&answer, "reply");
-    answer_clear(&answer);
-    g_assert_cmpint(process_child(fixture.service_pid), !=, packet);
-    g_assert_cmpuint(fixture_processes(&fixture), ==, 3);
     fixture_stop(&fixture);
 }
 
@@ -626,92 +476,6 @@ static void test_properties(void)
     fixture_stop(&fixture);
 }
 
-/* SIGTERM and SIGINT: what is in flight is answered, the name goes, the exit status is 0. */
-static void test_stop(const void *argument)
-{
-    Answer silent[SILENT];
-    Fixture fixture;
-    Answer answer;
-
-    dig_black_hole();
-    fixture_start(&fixture, NULL);
-
-    for (unsigned i = 0; i < SILENT; i++)
-        call_start(&silent[i], fixture.root, "Probe", probe_arguments("192.0.2.2", NULL));
-    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
-    answer_clear(&answer);
-
-    g_assert_cmpint(fixture_end_service(&fixture, GPOINTER_TO_INT(argument)), ==, 0);
-    for (unsigned i = 0; i < SILENT; i++) {
-        call_wait(&silent[i]);
-        assert_error(&silent[i], ERROR_CANCELLED, "stopped");
-        answer_clear(&silent[i]);
-    }
-    g_assert_cmpuint(sandbox_processes(), ==, 1); /* the bus */
-
-    fixture_stop(&fixture);
-    fill_black_hole();
-}
-
-/* Calls that reach the service together with its end are answered too: refused, or cancelled, but
- * never lost. */
-static void test_stop_delivered(void)
-{
-    g_autoptr(GVariant) reply = NULL;
-    Answer answers[SILENT];
-    unsigned refused = 0;
-    Fixture fixture;
-
-    dig_black_hole();
-    fixture_start(&fixture, NULL);
-
-    g_assert_cmpint(kill(fixture.service_pid, SIGSTOP), ==, 0);
-    for (unsigned i = 0; i < SILENT; i++)
-        call_start(&answers[i], fixture.root, "Probe", probe_arguments("192.0.2.2", NULL));
-    /* The bus takes them in order: when it answers this itself, it has passed them on. */
-    reply = g_dbus_connection_call_sync(fixture.root, "org.freedesktop.DBus", "/",
-                                        "org.freedesktop.DBus", "GetId", NULL, NULL,
-                                        G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL);
-    g_assert_nonnull(reply);
-    g_assert_cmpint(kill(fixture.service_pid, SIGTERM), ==, 0);
-    g_assert_cmpint(kill(fixture.service_pid, SIGCONT), ==, 0);
-
-    for (unsigned i = 0; i < SILENT; i++) {
-        call_wait(&answers[i]);
-        if (g_strcmp0(answers[i].error, ERROR_STATE) == 0)
-            refused++;
-        else
-            assert_error(&answers[i], ERROR_CANCELLED, "stopped");
-        answer_clear(&answers[i]);
-    }
-    g_test_message("%u of %d refused", refused, SILENT);
-    g_assert_cmpuint(refused, >, 0);
-
-    g_assert_cmpint(fixture_wait_service(&fixture), ==, 0);
-    fixture_stop(&fixture);
-    fill_black_hole();
-}
-
-/* A bus that goes away ends the service, with an error. */
-static void test_bus_gone(void)
-{
-    Fixture fixture;
-    Answer answer;
-    int status;
-
-    fixture_start(&fixture, NULL);
-    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
-    answer_clear(&answer);
-
-    g_assert_cmpint(kill(fixture.bus_pid, SIGKILL), ==, 0);
-    status = fixture_wait_service(&fixture);
-    g_assert_true(WIFEXITED(status));
-    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
-
-    g_clear_object(&fixture.root);
-    fixture_stop(&fixture);
-}
-
 static void add_tests(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(probes); i++)
@@ -723,16 +487,9 @@ static void add_tests(void)
     g_test_add_func("/service/check-support", test_check_support);
     g_test_add_func("/service/hundred", test_hundred);
     g_test_add_func("/service/local-ip", test_local_ip);
-    g_test_add_func("/service/black-hole", test_black_hole);
-    g_test_add_func("/service/fractions", test_fractions);
     g_test_add_func("/service/processes", test_processes);
-    g_test_add_func("/service/hang", test_hang);
     g_test_add_func("/service/caller-leaves", test_caller_leaves);
     g_test_add_func("/service/properties", test_properties);
-    g_test_add_data_func("/service/stop/sigterm", GINT_TO_POINTER(SIGTERM), test_stop);
-    g_test_add_data_func("/service/stop/sigint", GINT_TO_POINTER(SIGINT), test_stop);
-    g_test_add_func("/service/stop/delivered", test_stop_delivered);
-    g_test_add_func("/service/bus-gone", test_bus_gone);
 }
 
 int main(int argc, char *argv[])
