@@ -3,6 +3,7 @@
 /* The service against the real mtr-packet, on loopback and into a black hole. */
 
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 
 #include "fixture.h"
