@@ -32,7 +32,7 @@ static void help(void)
            "     --tos=N                Type of service or traffic class, 0-255\n"
            "     --mark=N               Routing mark, 0-4294967295\n\n"
            "Numbers are decimal, or hexadecimal with 0x. The service checks the ranges, and\n"
-           "refuses what it does not support (yet: --mark).\n\n"
+           "refuses what it does not support.\n\n"
            "Exit status: 0 for reply, 1 for any other result; others as mtrpacketctl has.\n");
 }
 

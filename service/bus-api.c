@@ -2,6 +2,7 @@
 
 #include "bus-api.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,9 +26,10 @@ static void send_reply(sd_bus_message *call, sd_bus_message *reply, int r)
         (void)sd_bus_reply_method_errno(call, r, NULL);
 }
 
-static void answer_failure(sd_bus_message *call, const Failure *failure)
+static void answer_failure(Request *request, const Failure *failure)
 {
-    (void)sd_bus_reply_method_errorf(call, bus_error_name(failure->outcome), "%s",
+    request->caller->callers->statistics->errors[failure->outcome]++;
+    (void)sd_bus_reply_method_errorf(request->message, bus_error_name(failure->outcome), "%s",
                                      failure->message);
 }
 
@@ -69,7 +71,7 @@ static void answer_probe(Request *request, const PacketReply *reply, const Failu
     int r;
 
     if (failure) {
-        answer_failure(request->message, failure);
+        answer_failure(request, failure);
         return;
     }
 
@@ -93,13 +95,14 @@ static void answer_check_support(Request *request, const PacketReply *reply, con
     int r;
 
     if (failure) {
-        answer_failure(request->message, failure);
+        answer_failure(request, failure);
         return;
     }
 
     r = sd_bus_message_new_method_return(request->message, &message);
     if (r >= 0)
-        r = sd_bus_message_append(message, "b", (int)packet_reply_supported(reply));
+        r = sd_bus_message_append(message, "b",
+                                  (int)packet_reply_supported(&request->command, reply));
     send_reply(request->message, message, r);
 }
 
@@ -107,14 +110,14 @@ static void answer_open(Request *request, const PacketReply *reply, const Failur
 {
     Failure useless;
 
-    if (reply && !packet_reply_supported(reply)) {
+    if (reply && !packet_reply_supported(&request->command, reply)) {
         failure_set(&useless, OUTCOME_PROCESS, "mtr-packet cannot send probes");
         failure = &useless;
     }
 
     caller_set_session(request->caller, failure ? CALLER_SESSION_NONE : CALLER_SESSION_OPEN);
     if (failure)
-        answer_failure(request->message, failure);
+        answer_failure(request, failure);
     else
         (void)sd_bus_reply_method_return(request->message, NULL);
 }
@@ -123,11 +126,15 @@ static void answer_open(Request *request, const PacketReply *reply, const Failur
  * Methods
  */
 
-/* Ends a handler that has nothing to wait for: R is 0, or what is wrong with the call. */
-static int refuse(int r, const Failure *failure, sd_bus_error *error)
+/* Ends a handler that has nothing to wait for: R is what is wrong with the call. */
+static int refuse(Manager *manager, int r, const Failure *failure, sd_bus_error *error)
 {
-    if (r > 0)
+    if (r > 0) {
+        manager->statistics.errors[failure->outcome]++;
         return sd_bus_error_set(error, bus_error_name(failure->outcome), failure->message);
+    }
+    if (r == -ENOMEM)
+        manager->statistics.errors[OUTCOME_NO_MEMORY]++;
     return r;
 }
 
@@ -147,13 +154,11 @@ static int submit(Manager *manager, sd_bus_message *call, const RequestSpec *spe
 
     if (r == 0)
         r = refuse_stopping(manager, failure);
-    if (r != 0)
-        return refuse(r, failure, error);
-
-    r = callers_get(&manager->callers, &caller, call);
-    if (r >= 0)
+    if (r == 0)
+        r = callers_get(&manager->callers, &caller, call);
+    if (r == 0)
         r = request_start(caller, manager->scheduler, spec, call);
-    return r < 0 ? r : 1;
+    return r == 0 ? 1 : refuse(manager, r, failure, error);
 }
 
 static int method_probe(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -194,10 +199,6 @@ static int method_check_support(sd_bus_message *call, void *userdata, sd_bus_err
         return r;
 
     r = packet_feature_check(feature, &failure);
-    if (r == 0 && strcmp(feature, "mark") == 0)
-        /* mtr-packet's own answer is no help: it says `ok` even where it may not set a mark. */
-        r = failure_set(&failure, OUTCOME_NOT_SUPPORTED,
-                        "whether marks work cannot be told yet, nor can they be set");
     if (r == 0)
         snprintf(spec.command.feature, sizeof(spec.command.feature), "%s", feature);
 
@@ -215,22 +216,20 @@ static int method_open(sd_bus_message *call, void *userdata, sd_bus_error *error
 
     /* A session holds the service: it cannot begin once that is on its way out. */
     if (manager->stopping)
-        return refuse(failure_set(&failure, OUTCOME_STATE, "the service is stopping, call again"),
-                      &failure, error);
-
-    r = callers_get(&manager->callers, &caller, call);
-    if (r < 0)
-        return r;
-    if (caller->session != CALLER_SESSION_NONE)
-        return refuse(
-            failure_set(&failure, OUTCOME_STATE, "already open: Close comes before another Open"),
-            &failure, error);
+        r = failure_set(&failure, OUTCOME_STATE, "the service is stopping, call again");
+    else
+        r = callers_get(&manager->callers, &caller, call);
+    if (r == 0 && caller->session != CALLER_SESSION_NONE)
+        r = failure_set(&failure, OUTCOME_STATE, "already open: Close comes before another Open");
+    if (r != 0)
+        return refuse(manager, r, &failure, error);
 
     caller_set_session(caller, CALLER_SESSION_OPENING);
     r = request_start(caller, manager->scheduler, &spec, call);
-    if (r < 0)
-        caller_set_session(caller, CALLER_SESSION_NONE);
-    return r < 0 ? r : 1;
+    if (r == 0)
+        return 1;
+    caller_set_session(caller, CALLER_SESSION_NONE);
+    return refuse(manager, r, &failure, error);
 }
 
 static int method_close(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -241,14 +240,11 @@ static int method_close(sd_bus_message *call, void *userdata, sd_bus_error *erro
     int r;
 
     r = refuse_stopping(manager, &failure);
-    if (r != 0)
-        return refuse(r, &failure, error);
-
-    r = callers_get(&manager->callers, &caller, call);
-    if (r < 0)
-        return r;
-    r = caller_close(caller, &failure);
-    return r == 0 ? sd_bus_reply_method_return(call, NULL) : refuse(r, &failure, error);
+    if (r == 0)
+        r = callers_get(&manager->callers, &caller, call);
+    if (r == 0)
+        r = caller_close(caller, &failure);
+    return r == 0 ? sd_bus_reply_method_return(call, NULL) : refuse(manager, r, &failure, error);
 }
 
 /*
@@ -283,6 +279,54 @@ static int get_features(sd_bus *bus, const char *path, const char *interface, co
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+static int get_probes_in_flight(sd_bus *bus, const char *path, const char *interface,
+                                const char *property, sd_bus_message *reply, void *userdata,
+                                sd_bus_error *error)
+{
+    Manager *manager = userdata;
+
+    return sd_bus_message_append(reply, "u", scheduler_in_flight(manager->scheduler));
+}
+
+static int get_probes_queued(sd_bus *bus, const char *path, const char *interface,
+                             const char *property, sd_bus_message *reply, void *userdata,
+                             sd_bus_error *error)
+{
+    Manager *manager = userdata;
+
+    return sd_bus_message_append(reply, "u", callers_count_queued(&manager->callers));
+}
+
+/* Errors are counted each under the last part of its name. */
+static int append_errors(sd_bus_message *reply, const Statistics *statistics)
+{
+    char name[64];
+    int r = 0;
+
+    for (unsigned i = OUTCOME_OK + 1; r >= 0 && i <= OUTCOME_LAST; i++) {
+        snprintf(name, sizeof(name), "errors_%s", strrchr(bus_error_name((Outcome)i), '.') + 1);
+        r = sd_bus_message_append(reply, "{st}", name, statistics->errors[i]);
+    }
+    return r;
+}
+
+static int get_statistics(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *error)
+{
+    Manager *manager = userdata;
+    const char *name;
+    uint64_t value;
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "{st}");
+    for (unsigned i = 0; r >= 0 && statistics_get(&manager->statistics, i, &name, &value) == 0; i++)
+        r = sd_bus_message_append(reply, "{st}", name, value);
+    if (r >= 0)
+        r = append_errors(reply, &manager->statistics);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 /* UNPRIVILEGED: sd-bus itself would let only root in, and ask the bus for that, blocking. */
 static const sd_bus_vtable vtable[] = {
     SD_BUS_VTABLE_START(0),
@@ -299,6 +343,9 @@ static const sd_bus_vtable vtable[] = {
     SD_BUS_PROPERTY("PacketVersion", "s", get_packet_version, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("ProbesInFlight", "u", get_probes_in_flight, 0, 0),
+    SD_BUS_PROPERTY("ProbesQueued", "u", get_probes_queued, 0, 0),
+    SD_BUS_PROPERTY("Statistics", "a{st}", get_statistics, 0, 0),
     SD_BUS_VTABLE_END,
 };
 

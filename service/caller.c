@@ -119,10 +119,14 @@ static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret
     return 0;
 }
 
-int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver, callers_busy_t busy,
-                 void *userdata)
+int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver, Statistics *statistics,
+                 callers_busy_t busy, void *userdata)
 {
-    *callers = (Callers){.bus = bus, .resolver = resolver, .busy = busy, .userdata = userdata};
+    *callers = (Callers){.bus = bus,
+                         .resolver = resolver,
+                         .statistics = statistics,
+                         .busy = busy,
+                         .userdata = userdata};
 
     return sd_bus_add_match_async(bus, &callers->leaving,
                                   "type='signal',sender='" BUS_DRIVER_NAME
@@ -151,6 +155,20 @@ void callers_cancel(Callers *callers, const Failure *failure)
             request_fail(request, failure);
         caller_set_session(caller, CALLER_SESSION_NONE);
     }
+}
+
+unsigned callers_count_queued(const Callers *callers)
+{
+    Caller *caller, *next_caller;
+    unsigned n = 0;
+
+    HASH_ITER (by_name, callers->by_name, caller, next_caller) {
+        Request *request;
+
+        DL_FOREACH (caller->requests, request)
+            n += request_is_queued(request);
+    }
+    return n;
 }
 
 void callers_hold(Callers *callers)

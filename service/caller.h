@@ -16,6 +16,7 @@
 #include "hash.h"
 #include "names.h"
 #include "outcome.h"
+#include "statistics.h"
 
 typedef struct Caller Caller;
 typedef struct Callers Callers;
@@ -48,8 +49,9 @@ struct Caller {
 
 /* All callers. */
 struct Callers {
-    sd_bus *bus;        /* borrowed */
-    Resolver *resolver; /* borrowed */
+    sd_bus *bus;            /* borrowed */
+    Resolver *resolver;     /* borrowed */
+    Statistics *statistics; /* borrowed; of answers */
     sd_bus_slot *leaving;
     Caller *by_name;
     unsigned n_busy; /* requests and sessions, of all callers */
@@ -62,12 +64,13 @@ struct Callers {
  * @callers: filled in
  * @bus: borrowed, and must be attached to an event loop
  * @resolver: borrowed
+ * @statistics: where answers are counted; borrowed
  * @busy, @userdata: told of the first and of the last request or session
  *
  * Return: 0 or a negative errno; either way callers_deinit() cleans up.
  */
-int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver, callers_busy_t busy,
-                 void *userdata);
+int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver, Statistics *statistics,
+                 callers_busy_t busy, void *userdata);
 
 /** callers_deinit() - forget all callers; none may have requests */
 void callers_deinit(Callers *callers);
@@ -87,6 +90,9 @@ int callers_get(Callers *callers, Caller **ret, sd_bus_message *message);
 
 /** callers_cancel() - answer every request of every caller with @failure, and end every session */
 void callers_cancel(Callers *callers, const Failure *failure);
+
+/** callers_count_queued() - how many probes of all callers were not yet given to mtr-packet */
+unsigned callers_count_queued(const Callers *callers);
 
 /** callers_hold() - a request has come; callers_release() when it is gone */
 void callers_hold(Callers *callers);

@@ -10,243 +10,146 @@
 
 #include "hash.h"
 #include "log.h"
-
-/* How long past its own timeout mtr-packet may owe an answer before it counts as hung, in
- * microseconds. */
-#define HUNG_USEC (2 * 1000 * 1000ULL)
-
-/*
- * A process that is lost sooner than this after its start was no good. After two of them in a row
- * the next start waits, longer each time.
- */
-#define QUICK_LOSS_USEC (5 * 1000 * 1000ULL)
-#define PAUSE_FIRST_USEC (100 * 1000ULL)
-#define PAUSE_MAX_USEC (5 * 1000 * 1000ULL)
-
-struct LaneJob {
-    PacketSlot slot;
-    PacketCommand command;
-    LaneJob *prev, *next; /* in `waiting`, while it has no token */
-    Lane *lane;
-    Deadline
-        deadline; /* while it is in mtr-packet: until it is answered for, then until that hangs */
-    uint64_t hung_usec; /* when mtr-packet hangs if it has not answered */
-    lane_done_t done;   /* NULL once answered or dropped */
-    void *userdata;
-};
+#include "restart.h"
 
 struct Lane {
-    sd_event *event;
-    const char *packet_command;
-    lane_started_t started;
+    Workplace *workplace;
+    LaneKind kind;
+    lane_quiet_t quiet;
     void *userdata;
+    bool open;      /* else jobs only wait */
+    bool replacing; /* what is lost now is lost through no fault of its own */
 
-    PacketProcess *process;       /* NULL until the first job, and after a loss */
-    PacketProcess *lost;          /* one that is lost and not yet freed */
-    sd_event_source *loss_source; /* on while `lost` is to be freed and what waits is to go on */
+    Worker *worker; /* that takes jobs; NULL until the first job, and after a loss */
+    Worker *retiring[LANE_RETIRING_MAX]; /* that take no more */
+    unsigned n_retiring;
+    Worker *ended[LANE_RETIRING_MAX + 1]; /* to be freed */
+    unsigned n_ended;
+    sd_event_source *end_source; /* on while there are such, and what waits is to go on */
 
-    LaneJob *waiting;     /* in the order they came */
-    Deadlines *deadlines; /* of jobs in mtr-packet; borrowed */
-
-    uint64_t started_usec;    /* when the last process was started */
-    unsigned n_quick_losses;  /* in a row */
-    uint64_t not_before_usec; /* when the next may be started */
-    Failure last_loss;
+    FairQueue waiting;
+    unsigned n_jobs; /* wherever they are */
+    unsigned n_in_process;
+    Restart restart;
 };
 
-/* Tells the job's owner, who is there no longer if the job was dropped or its timeout has passed.
+/*
+ * Jobs
  */
-static void job_answer(LaneJob *job, const PacketReply *reply, const Failure *failure)
-{
-    lane_done_t done = job->done;
 
-    job->done = NULL;
-    if (done)
-        done(job->userdata, reply, failure);
-}
-
-static void job_finish(LaneJob *job, const PacketReply *reply, const Failure *failure)
+/* Ends a job that is nowhere. */
+static void finish(Lane *lane, Job *job, const PacketReply *reply, const Failure *failure)
 {
-    deadlines_unset(job->lane->deadlines, &job->deadline);
+    udp_turns_leave(&lane->workplace->turns, &job->ticket);
+    lane->n_jobs--;
     job_answer(job, reply, failure);
-    free(job);
+    job_free(job);
+
+    if (lane->quiet && lane->n_in_process == 0 && (lane->n_jobs == 0 || !lane->open))
+        lane->quiet(lane->userdata);
 }
 
-static void on_slot_done(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
+static void fail(Lane *lane, Job *job, const Failure *failure)
 {
-    job_finish(CONTAINER_OF(slot, LaneJob, slot), reply, failure);
-}
-
-/* Ends a job that is in no process. */
-static void job_fail(Lane *lane, LaneJob *job, const Failure *failure)
-{
-    DL_DELETE(lane->waiting, job);
-    job_finish(job, NULL, failure);
+    job->place = JOB_NOWHERE;
+    finish(lane, job, NULL, failure);
 }
 
 static void fail_waiting(Lane *lane, const Failure *failure)
 {
-    while (lane->waiting)
-        job_fail(lane, lane->waiting, failure);
+    FairItem *item;
+
+    while ((item = fair_queue_first(&lane->waiting))) {
+        fair_queue_remove(&lane->waiting, item);
+        fail(lane, CONTAINER_OF(item, Job, item), failure);
+    }
 }
 
-static void on_process_ready(void *userdata);
-static void on_process_room(void *userdata);
-static void on_process_lost(void *userdata, bool at_start, const Failure *failure);
-
-static const PacketProcessEvents process_events = {
-    .ready = on_process_ready,
-    .room = on_process_room,
-    .lost = on_process_lost,
-};
-
-/*
- * Deadlines
- */
-
-static void on_hung(Deadline *deadline)
+static void fail_no_memory(Lane *lane, Job *job)
 {
-    LaneJob *job = CONTAINER_OF(deadline, LaneJob, deadline);
+    Failure failure;
 
-    packet_process_fail(job->lane->process, "hangs: it owes an answer that was due 2 s ago");
-}
-
-/* The caller has waited long enough. mtr-packet still owes the answer, and the job keeps its place
- * there. */
-static void on_timeout(Deadline *deadline)
-{
-    static const PacketReply no_reply = {.word = "no-reply"};
-    LaneJob *job = CONTAINER_OF(deadline, LaneJob, deadline);
-    uint64_t grace = deadlines_now() + HUNG_USEC;
-
-    /*
-     * Where this comes late, the machine or we stood still, and mtr-packet with us: it has its time
-     * from now. Cannot fail: there is room for what was set a moment ago.
-     */
-    (void)deadlines_set(job->lane->deadlines, deadline,
-                        job->hung_usec > grace ? job->hung_usec : grace, on_hung);
-    job_answer(job, &no_reply, NULL);
-}
-
-/* A probe's time runs from here: it is about to be written. */
-static int job_set_deadline(LaneJob *job)
-{
-    Deadlines *deadlines = job->lane->deadlines;
-    uint64_t now = deadlines_now();
-
-    if (job->command.kind != PACKET_SEND_PROBE)
-        return deadlines_set(deadlines, &job->deadline, now + PACKET_PROCESS_ANSWER_USEC, on_hung);
-
-    job->hung_usec = now + packet_command_seconds(&job->command) * 1000000ULL + HUNG_USEC;
-    return deadlines_set(deadlines, &job->deadline, now + job->command.options.timeout_usec,
-                         on_timeout);
+    failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
+    fail(lane, job, &failure);
 }
 
 /*
  * The process
  */
 
-/* How long to wait after so many quick losses in a row, in microseconds. */
-static uint64_t pause_after(unsigned n_quick_losses)
-{
-    uint64_t pause = n_quick_losses < 2 ? 0 : PAUSE_FIRST_USEC;
+static void on_room(void *userdata, Worker *worker);
+static void on_done(void *userdata, Worker *worker, Job *job, const PacketReply *reply,
+                    const Failure *failure);
+static void on_lost(void *userdata, Worker *worker, bool at_start, const Failure *failure);
 
-    for (unsigned i = 2; i < n_quick_losses && pause < PAUSE_MAX_USEC; i++)
-        pause *= 2;
-    return pause < PAUSE_MAX_USEC ? pause : PAUSE_MAX_USEC;
-}
-
-/* Remembers a loss, and puts the next start off if it was not the first of its kind. */
-static void note_loss(Lane *lane, const Failure *failure)
-{
-    uint64_t now = deadlines_now();
-
-    if (now - lane->started_usec >= QUICK_LOSS_USEC)
-        lane->n_quick_losses = 0;
-    else
-        lane->n_quick_losses++;
-
-    lane->not_before_usec = now + pause_after(lane->n_quick_losses);
-    lane->last_loss = *failure;
-}
+static const WorkerEvents worker_events = {
+    .room = on_room,
+    .done = on_done,
+    .lost = on_lost,
+};
 
 /* Starts a process; what waits fails if there is none to be had. */
-static void start_process(Lane *lane)
+static void start(Lane *lane)
 {
-    uint64_t now = deadlines_now();
     Failure failure;
     int r;
 
-    if (now < lane->not_before_usec) {
-        failure_set(&failure, OUTCOME_PROCESS, "%s; it is not started again for another %.1f s",
-                    lane->last_loss.message, (double)(lane->not_before_usec - now) / 1e6);
+    r = restart_begin(&lane->restart, &failure);
+    if (r != 0) {
         fail_waiting(lane, &failure);
         return;
     }
 
-    lane->started_usec = now;
-    r = packet_process_new(&lane->process, lane->event, lane->packet_command, &process_events, lane,
-                           &failure);
+    r = worker_new(&lane->worker, lane->workplace, &worker_events, lane, &failure);
     if (r < 0)
         failure_set(&failure, OUTCOME_PROCESS, "mtr-packet cannot be started: %s", strerror(-r));
     if (r != 0) {
         log_message(LOG_ERR, "%s", failure.message);
-        note_loss(lane, &failure);
+        restart_note_loss(&lane->restart, &failure);
         fail_waiting(lane, &failure);
     }
 }
 
-static int send_job(Lane *lane, LaneJob *job)
+/* Lets go of a worker that has no jobs, or no process any more; whoever told us stands on it
+ * still. */
+static void end_worker(Lane *lane, Worker *worker)
 {
-    int r;
+    if (worker == lane->worker) {
+        lane->worker = NULL;
+    } else {
+        unsigned i = 0;
 
-    r = job_set_deadline(job);
-    if (r >= 0)
-        r = packet_process_send(lane->process, &job->slot, &job->command);
-    return r;
-}
-
-/* Hands out what waits, as far as there is room for it. */
-static void dispatch(Lane *lane)
-{
-    if (lane->waiting && !lane->process && !lane->lost)
-        start_process(lane);
-
-    while (lane->waiting && lane->process && packet_process_has_room(lane->process)) {
-        LaneJob *job = lane->waiting;
-
-        if (send_job(lane, job) < 0) {
-            Failure failure;
-
-            failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
-            job_fail(lane, job, &failure);
-            continue;
-        }
-        DL_DELETE(lane->waiting, job);
+        while (lane->retiring[i] != worker)
+            i++;
+        lane->retiring[i] = lane->retiring[--lane->n_retiring];
     }
+
+    lane->ended[lane->n_ended++] = worker;
+    (void)sd_event_source_set_enabled(lane->end_source, SD_EVENT_ONESHOT);
 }
 
-static void on_process_room(void *userdata)
+static void free_ended(Lane *lane)
 {
-    dispatch(userdata);
+    while (lane->n_ended > 0)
+        worker_free(lane->ended[--lane->n_ended]);
 }
 
-static void on_process_ready(void *userdata)
-{
-    Lane *lane = userdata;
-
-    lane->started(lane->userdata, packet_process_support(lane->process));
-    dispatch(lane);
-}
-
-static void on_process_lost(void *userdata, bool at_start, const Failure *failure)
+static int on_ended(sd_event_source *source, void *userdata)
 {
     Lane *lane = userdata;
 
-    assert(!lane->lost);
-    note_loss(lane, failure);
-    lane->lost = TAKE_PTR(lane->process);
-    (void)sd_event_source_set_enabled(lane->loss_source, SD_EVENT_ONESHOT);
+    free_ended(lane);
+    lane_dispatch(lane);
+    return 0;
+}
+
+static void on_lost(void *userdata, Worker *worker, bool at_start, const Failure *failure)
+{
+    Lane *lane = userdata;
+
+    if (worker == lane->worker && !lane->replacing)
+        restart_note_loss(&lane->restart, failure);
+    end_worker(lane, worker);
 
     /*
      * What waits did not die with the process, and goes to the next one; but where this one could
@@ -256,17 +159,105 @@ static void on_process_lost(void *userdata, bool at_start, const Failure *failur
         fail_waiting(lane, failure);
 }
 
-static int on_loss(sd_event_source *source, void *userdata)
+/* There is one of the few places for old workers: this one takes no more jobs. */
+static void retire(Lane *lane)
+{
+    Worker *worker = TAKE_PTR(lane->worker);
+
+    lane->retiring[lane->n_retiring++] = worker;
+    if (worker_idle(worker))
+        end_worker(lane, worker);
+}
+
+/* Whether the worker takes a job now; one that has had its time makes place for another first, if
+ * there is a place for itself. */
+static bool find_room(Lane *lane)
+{
+    if (lane->worker && lane->kind == LANE_FRESH_PROCESSES && worker_used_up(lane->worker)) {
+        if (lane->n_retiring == LANE_RETIRING_MAX)
+            return false;
+        retire(lane);
+    }
+
+    /* Not beside one that was lost and is not gone yet. */
+    if (!lane->worker && lane->n_ended == 0)
+        start(lane);
+    return lane->worker && worker_has_room(lane->worker);
+}
+
+static bool may_take(void *userdata, uid_t uid)
+{
+    const Lane *lane = userdata;
+
+    return worker_may_take(lane->worker, uid);
+}
+
+/* UDP probes with a fixed port have a turn to wait for. */
+static int enter_turn(Lane *lane, Job *job)
+{
+    const ProbeOptions *options = &job->command.options;
+
+    if (!job_is_probe(job) || options->protocol != PROBE_UDP ||
+        (options->port == PROBE_OPTION_UNSET && options->local_port == PROBE_OPTION_UNSET))
+        return 1;
+    return udp_turns_enter(&lane->workplace->turns, &job->ticket, &job->command.target,
+                           lane->worker);
+}
+
+static void send_job(Lane *lane, Job *job)
+{
+    int r;
+
+    r = enter_turn(lane, job);
+    if (r == 0) {
+        job->place = JOB_AWAITS_TURN;
+        return;
+    }
+    if (r > 0)
+        r = worker_send(lane->worker, job);
+    if (r < 0)
+        fail_no_memory(lane, job);
+    else
+        lane->n_in_process++;
+}
+
+void lane_dispatch(Lane *lane)
+{
+    while (lane->open && !fair_queue_empty(&lane->waiting) && find_room(lane)) {
+        FairItem *item = fair_queue_take(&lane->waiting, may_take, lane);
+
+        if (!item)
+            break;
+        send_job(lane, CONTAINER_OF(item, Job, item));
+    }
+}
+
+static void on_room(void *userdata, Worker *worker)
 {
     Lane *lane = userdata;
 
-    lane->lost = packet_process_free(lane->lost);
-    dispatch(lane);
-    return 0;
+    if (worker == lane->worker)
+        lane_dispatch(lane);
 }
 
-int lane_new(Lane **ret, sd_event *event, Deadlines *deadlines, const char *packet_command,
-             lane_started_t started, void *userdata)
+static void on_done(void *userdata, Worker *worker, Job *job, const PacketReply *reply,
+                    const Failure *failure)
+{
+    Lane *lane = userdata;
+
+    lane->n_in_process--;
+    finish(lane, job, reply, failure);
+
+    /* A failure is followed by the news that the worker is lost. */
+    if (reply && worker != lane->worker && worker_idle(worker))
+        end_worker(lane, worker);
+}
+
+/*
+ * From above
+ */
+
+int lane_new(Lane **ret, Workplace *workplace, LaneKind kind, lane_quiet_t quiet, void *userdata)
 {
     _cleanup_(lane_freep) Lane *lane = NULL;
     int r;
@@ -274,17 +265,17 @@ int lane_new(Lane **ret, sd_event *event, Deadlines *deadlines, const char *pack
     lane = calloc(1, sizeof(*lane));
     if (!lane)
         return -ENOMEM;
-    lane->event = event;
-    lane->deadlines = deadlines;
-    lane->packet_command = packet_command;
-    lane->started = started;
+    lane->workplace = workplace;
+    lane->kind = kind;
+    lane->quiet = quiet;
     lane->userdata = userdata;
+    lane->open = true;
 
-    r = sd_event_add_defer(event, &lane->loss_source, on_loss, lane);
+    r = sd_event_add_defer(workplace->event, &lane->end_source, on_ended, lane);
     if (r >= 0)
-        r = sd_event_source_set_priority(lane->loss_source, PACKET_PRIORITY_DEADLINE);
+        r = sd_event_source_set_priority(lane->end_source, PACKET_PRIORITY_DEADLINE);
     if (r >= 0)
-        r = sd_event_source_set_enabled(lane->loss_source, SD_EVENT_OFF);
+        r = sd_event_source_set_enabled(lane->end_source, SD_EVENT_OFF);
     if (r < 0)
         return r;
 
@@ -292,51 +283,111 @@ int lane_new(Lane **ret, sd_event *event, Deadlines *deadlines, const char *pack
     return 0;
 }
 
+/* Gives the processes up; those without jobs too if @idle. */
+static void fail_workers(Lane *lane, bool idle, const char *reason)
+{
+    for (unsigned i = lane->n_retiring; i > 0; i--)
+        worker_fail(lane->retiring[i - 1],
+                    reason); /* takes it out, and fills its place from behind */
+    if (lane->worker && (idle || !worker_idle(lane->worker)))
+        worker_fail(lane->worker, reason);
+}
+
 Lane *lane_free(Lane *lane)
 {
     if (!lane)
         return NULL;
 
-    assert(!lane->waiting);
-
-    if (lane->process)
-        packet_process_fail(lane->process, "is ended, the service stops");
-    packet_process_free(lane->lost);
-    sd_event_source_disable_unref(lane->loss_source);
+    assert(fair_queue_empty(&lane->waiting));
+    lane->quiet = NULL;
+    fail_workers(lane, true, "is ended, the service stops");
+    free_ended(lane);
+    sd_event_source_disable_unref(lane->end_source);
     free(lane);
     return NULL;
 }
 
-int lane_submit(Lane *lane, LaneJob **ret, const PacketCommand *command, lane_done_t done,
-                void *userdata)
+/* Answers a question that the process has answered before. */
+static bool answer_known(Lane *lane, Job *job)
 {
-    LaneJob *job;
+    PacketReply reply = {.word = "feature-support", .n_arguments = 1};
+    bool supported;
 
-    job = calloc(1, sizeof(*job));
-    if (!job)
-        return -ENOMEM;
-    job->slot.done = on_slot_done;
+    if (job_is_probe(job) || !lane->worker ||
+        !worker_knows(lane->worker, job->command.feature, &supported))
+        return false;
+
+    reply.arguments[0] = (PacketArgument){"support", supported ? "ok" : "no"};
+    lane->n_jobs++;
+    finish(lane, job, &reply, NULL);
+    return true;
+}
+
+int lane_submit(Lane *lane, Job *job)
+{
+    int r;
+
     job->lane = lane;
-    job->command = *command;
-    job->done = done;
-    job->userdata = userdata;
+    if (answer_known(lane, job))
+        return 0;
 
-    *ret = job;
-    DL_APPEND(lane->waiting, job);
-    dispatch(lane);
+    r = fair_queue_append(&lane->waiting, &job->item, job->uid);
+    if (r < 0)
+        return r;
+    job->place = JOB_IN_QUEUE;
+    lane->n_jobs++;
+    lane_dispatch(lane);
     return 0;
 }
 
-LaneJob *lane_drop(LaneJob *job)
+void lane_drop(Job *job)
 {
-    if (!job)
-        return NULL;
+    Lane *lane = job->lane;
 
-    if (job->slot.token != 0) {
-        job->done = NULL;
-    } else {
-        DL_DELETE(job->lane->waiting, job);
-        free(job);
-    }
-    return NULL;
+    job->done = NULL;
+    if (job->place == JOB_IN_PROCESS)
+        return;
+    if (job->place == JOB_IN_QUEUE)
+        fair_queue_remove(&lane->waiting, &job->item);
+    job->place = JOB_NOWHERE;
+    finish(lane, job, NULL, NULL);
+}
+
+void lane_put_back(Job *job)
+{
+    job->place = JOB_IN_QUEUE;
+    if (fair_queue_put_back(&job->lane->waiting, &job->item, job->uid) < 0)
+        fail_no_memory(job->lane, job);
+}
+
+void lane_set_open(Lane *lane, bool open)
+{
+    lane->open = open;
+    if (open)
+        lane_dispatch(lane);
+}
+
+void lane_rest(Lane *lane)
+{
+    assert(lane->n_in_process == 0);
+    if (lane->worker)
+        end_worker(lane, lane->worker);
+    free_ended(lane);
+}
+
+void lane_replace(Lane *lane, const char *reason)
+{
+    lane->replacing = true;
+    fail_workers(lane, false, reason);
+    lane->replacing = false;
+}
+
+bool lane_in_process(const Lane *lane)
+{
+    return lane->n_in_process > 0;
+}
+
+bool lane_unused(const Lane *lane)
+{
+    return lane->n_jobs == 0;
 }

@@ -2,46 +2,48 @@
 #pragma once
 
 /*
- * Commands on their way to one mtr-packet: they wait here for a place in it, first come first
- * served. The process is started when there is one waiting and none running, and again, after a
- * pause if need be, when it was lost.
- */
-
-#include <systemd/sd-event.h>
-
-#include "deadlines.h"
-#include "packet-process.h"
-#include "packet-protocol.h"
-#include "util.h"
-
-typedef struct Lane Lane;
-typedef struct LaneJob LaneJob;
-
-/**
- * lane_done_t - the end of a job: exactly one of @reply and @failure is not NULL
+ * Jobs on their way to one mtr-packet: they wait here for a place in it, the users in turn. The
+ * process is started when a job waits and there is none, and again, after a pause if need be, when
+ * it was lost.
  *
- * Both live until the function returns. The job is freed by the lane after it.
+ * mtr-packet matches an answer to ICMP by a number, which it gives out anew after some 32 500
+ * probes: a late answer would become that of another probe. So where a lane may, it gives a process
+ * up before that and starts a fresh one, with another id; the old one ends when its last job is
+ * out. Where there must be one process only, probes wait until the numbers are free.
  */
-typedef void (*lane_done_t)(void *userdata, const PacketReply *reply, const Failure *failure);
 
-/** lane_started_t - mtr-packet was started, and said this of itself */
-typedef void (*lane_started_t)(void *userdata, const PacketSupport *support);
+#include <stdbool.h>
+
+#include "job.h"
+#include "outcome.h"
+#include "util.h"
+#include "worker.h"
+
+/* How many processes that take no more jobs a lane may have at a time; beyond that it waits. */
+#define LANE_RETIRING_MAX 4
+
+typedef enum LaneKind {
+    LANE_ONE_PROCESS,     /* never two at a time */
+    LANE_FRESH_PROCESSES, /* one that takes jobs; it is replaced before its numbers repeat */
+} LaneKind;
+
+/** lane_quiet_t - a lane has nothing in its processes, and nothing that it may put there; do not
+ * free it from here */
+typedef void (*lane_quiet_t)(void *userdata);
 
 /**
  * lane_new() - make a lane; it starts no process yet
  * @ret: the lane, only on success
- * @event: the loop it lives on; borrowed for its whole life
- * @deadlines: where its jobs' deadlines are set; borrowed for its whole life
- * @packet_command: see packet_spawn(); borrowed for its whole life
- * @started, @userdata: told each time that the process is ready
+ * @workplace: borrowed for its whole life
+ * @kind: see there
+ * @quiet, @userdata: told when its last job is out; or NULL
  *
  * Return: 0 or a negative errno.
  */
-int lane_new(Lane **ret, sd_event *event, Deadlines *deadlines, const char *packet_command,
-             lane_started_t started, void *userdata);
+int lane_new(Lane **ret, Workplace *workplace, LaneKind kind, lane_quiet_t quiet, void *userdata);
 
 /**
- * lane_free() - end the process
+ * lane_free() - end the processes
  *
  * Jobs that were dropped while mtr-packet had them go with it; others there must not be. Takes
  * NULL, returns NULL.
@@ -50,21 +52,39 @@ Lane *lane_free(Lane *lane);
 DEFINE_CLEANUP(Lane *, lane_free)
 
 /**
- * lane_submit() - have a command carried out
- * @lane: the lane
- * @ret: the job, by which it can be dropped; set before @done can be called
- * @command: copied
- * @done, @userdata: told of the end, once, perhaps before this function returns
+ * lane_submit() - have a job done
+ * @job: the lane's from now on; its owner may be told of the end before this function returns
  *
- * Return: 0, or -ENOMEM, when @done will not be called.
+ * Return: 0, or -ENOMEM, when the job is still the caller's.
  */
-int lane_submit(Lane *lane, LaneJob **ret, const PacketCommand *command, lane_done_t done,
-                void *userdata);
+int lane_submit(Lane *lane, Job *job);
 
 /**
  * lane_drop() - nobody waits for this job any more: its `done` will not be called
  *
  * What waits is forgotten. What mtr-packet has cannot be called back, and keeps its place until it
- * is answered. Takes NULL, returns NULL.
+ * is answered.
  */
-LaneJob *lane_drop(LaneJob *job);
+void lane_drop(Job *job);
+
+/** lane_put_back() - a job that awaited its turn waits again for its place; before others of its
+ * user */
+void lane_put_back(Job *job);
+
+/** lane_dispatch() - hand out what waits, as far as there is room for it */
+void lane_dispatch(Lane *lane);
+
+/** lane_set_open() - whether jobs may go to the process, or wait */
+void lane_set_open(Lane *lane, bool open);
+
+/** lane_rest() - end the processes, which must have no jobs; another is started for the next job */
+void lane_rest(Lane *lane);
+
+/** lane_replace() - give all processes up that have jobs, which fail with @reason */
+void lane_replace(Lane *lane, const char *reason);
+
+/** lane_in_process() - whether jobs are in its processes */
+bool lane_in_process(const Lane *lane);
+
+/** lane_unused() - whether it has no jobs at all */
+bool lane_unused(const Lane *lane);

@@ -2,14 +2,25 @@
 
 #include "log.h"
 
+#include <assert.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <systemd/sd-journal.h>
+
+#include "outcome.h"
+#include "util.h"
+
+#define FIELDS_MAX 6
+
+/* A message or a field, with its name; longer ones are cut. */
+#define ENTRY_MAX (FAILURE_MESSAGE_MAX + QUOTE_SIZE)
 
 /* systemd sets JOURNAL_STREAM to "device:inode" of the stream it made; a stderr redirected since is
  * another file. */
@@ -23,19 +34,59 @@ static bool stderr_is_journal(void)
            fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
+static void send_to_journal(int priority, const LogField *fields, size_t n_fields,
+                            const char *message)
+{
+    char entries[FIELDS_MAX + 2][ENTRY_MAX];
+    struct iovec iov[FIELDS_MAX + 2];
+    size_t n = 0;
+
+    assert(n_fields <= FIELDS_MAX);
+    snprintf(entries[n++], ENTRY_MAX, "PRIORITY=%d", priority);
+    snprintf(entries[n++], ENTRY_MAX, "MESSAGE=%s", message);
+    for (size_t i = 0; i < n_fields; i++)
+        snprintf(entries[n++], ENTRY_MAX, "%s=%s", fields[i].name, fields[i].value);
+
+    for (size_t i = 0; i < n; i++)
+        iov[i] = (struct iovec){entries[i], strlen(entries[i])};
+    (void)sd_journal_sendv(iov, (int)n);
+}
+
+static void __attribute__((format(printf, 4, 0)))
+log_valist(int priority, const LogField *fields, size_t n_fields, const char *format,
+           va_list arguments)
+{
+    char message[ENTRY_MAX];
+
+    if (!log_enabled(priority))
+        return;
+
+    vsnprintf(message, sizeof(message), format, arguments);
+    if (stderr_is_journal())
+        send_to_journal(priority, fields, n_fields, message);
+    else
+        fprintf(stderr, "mtrpacketd: %s\n", message);
+}
+
+bool log_enabled(int priority)
+{
+    return setlogmask(0) & LOG_MASK(priority); /* 0 only asks */
+}
+
 void log_message(int priority, const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    if (stderr_is_journal()) {
-        (void)sd_journal_printv(priority, format, arguments);
-    } else {
-        flockfile(stderr);
-        fputs("mtrpacketd: ", stderr);
-        vfprintf(stderr, format, arguments);
-        fputc('\n', stderr);
-        funlockfile(stderr);
-    }
+    log_valist(priority, NULL, 0, format, arguments);
+    va_end(arguments);
+}
+
+void log_event(int priority, const LogField *fields, size_t n_fields, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    log_valist(priority, fields, n_fields, format, arguments);
     va_end(arguments);
 }

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "bus-error.h"
 #include "manager.h"
 #include "privileges.h"
+#include "util.h"
 #include "version.h"
 
 /* A day: longer is as good as never, which is 0. */
@@ -20,6 +22,7 @@
 static const char *arg_user = "mtrpacketd";
 static const char *arg_packet_command;
 static double arg_idle_timeout = 30; /* seconds */
+static int arg_log_level = LOG_NOTICE;
 
 static void help(void)
 {
@@ -32,7 +35,9 @@ static void help(void)
            "     --packet-command=PATH  The mtr-packet program: a path, or a name to find\n"
            "                            in PATH (default: $MTR_PACKET, or mtr-packet)\n"
            "     --idle-timeout=SECONDS Stop after so long with nothing to do; parts\n"
-           "                            of a second count, 0 is never (default: 30)\n\n"
+           "                            of a second count, 0 is never (default: 30)\n"
+           "     --log-level=LEVEL      err, warning, notice, info or debug, which has a\n"
+           "                            line for each probe (default: notice)\n\n"
            "Environment:\n"
            "  MTR_PACKET                The mtr-packet program, as --packet-command=\n"
            "  DBUS_SYSTEM_BUS_ADDRESS   The bus to serve (default: the system bus)\n\n"
@@ -59,6 +64,22 @@ static bool read_seconds(const char *text, double *ret)
     return true;
 }
 
+static bool read_log_level(const char *text, int *ret)
+{
+    static const char *const names[] = {
+        [LOG_ERR] = "err",   [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice",
+        [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
+    };
+
+    for (size_t i = LOG_ERR; i < ELEMENTS(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret = (int)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns 0 to go on, or 1 + the exit status. */
 static int parse_arguments(int argc, char *argv[])
 {
@@ -67,6 +88,7 @@ static int parse_arguments(int argc, char *argv[])
         ARG_USER,
         ARG_PACKET_COMMAND,
         ARG_IDLE_TIMEOUT,
+        ARG_LOG_LEVEL,
     };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
@@ -74,6 +96,7 @@ static int parse_arguments(int argc, char *argv[])
         {"user", required_argument, NULL, ARG_USER},
         {"packet-command", required_argument, NULL, ARG_PACKET_COMMAND},
         {"idle-timeout", required_argument, NULL, ARG_IDLE_TIMEOUT},
+        {"log-level", required_argument, NULL, ARG_LOG_LEVEL},
         {0},
     };
 
@@ -96,6 +119,14 @@ static int parse_arguments(int argc, char *argv[])
                 fprintf(stderr,
                         "%s: --idle-timeout=%s: a number of seconds from 0 to %d is expected\n",
                         argv[0], optarg, IDLE_TIMEOUT_MAX);
+                return 1 + EXIT_FAILURE;
+            }
+            break;
+        case ARG_LOG_LEVEL:
+            if (!read_log_level(optarg, &arg_log_level)) {
+                fprintf(stderr,
+                        "%s: --log-level=%s: err, warning, notice, info or debug is expected\n",
+                        argv[0], optarg);
                 return 1 + EXIT_FAILURE;
             }
             break;
@@ -167,6 +198,7 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     }
 
+    (void)setlogmask(LOG_UPTO(arg_log_level));
     bus_error_register();
 
     if (privileges_drop(arg_user) < 0 ||

@@ -212,7 +212,8 @@ static int connect_bus(Manager *manager)
                                       "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
                                       "Disconnected", on_disconnected, NULL, manager);
     if (r >= 0)
-        r = callers_init(&manager->callers, manager->bus, manager->resolver, on_busy, manager);
+        r = callers_init(&manager->callers, manager->bus, manager->resolver, &manager->statistics,
+                         on_busy, manager);
     if (r >= 0)
         r = bus_api_export(manager, &manager->object);
     if (r >= 0)
@@ -239,10 +240,10 @@ static int setup_event(Manager *manager, const char *packet_command)
         r = sd_event_source_set_enabled(manager->idle,
                                         manager->idle_usec > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
     if (r >= 0)
-        r = resolver_new(&manager->resolver, manager->event);
+        r = resolver_new(&manager->resolver, manager->event, &manager->statistics);
     if (r >= 0)
-        r = scheduler_new(&manager->scheduler, manager->event, packet_command, on_packet_started,
-                          manager);
+        r = scheduler_new(&manager->scheduler, manager->event, packet_command, &manager->statistics,
+                          on_packet_started, manager);
     if (r < 0)
         log_message(LOG_ERR, "cannot set up the event loop: %s", strerror(-r));
     return r;

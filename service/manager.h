@@ -23,6 +23,7 @@ typedef struct Manager {
     Resolver *resolver;
     Callers callers;
     Scheduler *scheduler;
+    Statistics statistics;
     PacketSupport support; /* of the mtr-packet that was last started; empty until then */
     uint64_t idle_usec;    /* how long to stay with nothing to do; 0 for ever */
     sd_event_source *idle; /* on while there is nothing to do */

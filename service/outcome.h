@@ -25,6 +25,8 @@ typedef enum Outcome {
     OUTCOME_NO_MEMORY,
 } Outcome;
 
+#define OUTCOME_LAST OUTCOME_NO_MEMORY
+
 /*
  * A message is printable ASCII, whatever it quotes: it goes to terminals and logs, and D-Bus
  * refuses strings that are not UTF-8. One too long for its place ends in "...".

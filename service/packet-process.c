@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
+#include "deadlines.h"
 #include "line-buffer.h"
 #include "log.h"
 #include "packet-spawn.h"
@@ -23,11 +24,13 @@
 typedef struct Question {
     PacketSlot slot;
     PacketProcess *process;
+    PacketCommand command;
     unsigned number;
 } Question;
 
 struct PacketProcess {
     sd_event *event;
+    Statistics *statistics;
     const PacketProcessEvents *events;
     void *userdata;
 
@@ -65,6 +68,24 @@ fail(PacketProcess *process, const char *format, ...)
     packet_process_fail(process, reason);
 }
 
+/* A process that never answered was none, and was not started. */
+static void log_lost(PacketProcess *process, const char *reason, unsigned n_commands)
+{
+    char pid[16];
+    const LogField fields[] = {
+        {"MESSAGE_ID", LOG_ID_PROCESS_LOST},
+        {"MTR_PACKET_COMMAND", process->name},
+        {"MTR_PACKET_PID", pid},
+        {"REASON", reason},
+    };
+
+    if (process->started)
+        process->statistics->processes_lost++;
+    snprintf(pid, sizeof(pid), "%d", (int)process->child.pid);
+    log_event(LOG_NOTICE, fields, ELEMENTS(fields), "mtr-packet %s [%s] %s; %u commands in it fail",
+              process->name, pid, reason, n_commands);
+}
+
 void packet_process_fail(PacketProcess *process, const char *reason)
 {
     unsigned n = HASH_CNT(by_token, process->slots) - process->n_unanswered;
@@ -80,8 +101,7 @@ void packet_process_fail(PacketProcess *process, const char *reason)
     write_queue_deinit(&process->commands);
     process->patience_source = sd_event_source_disable_unref(process->patience_source);
 
-    log_message(LOG_NOTICE, "mtr-packet %s [%d] %s; %u commands in it fail", process->name,
-                (int)process->child.pid, reason, n);
+    log_lost(process, reason, n);
     failure_set(&failure, OUTCOME_PROCESS, "mtr-packet (%s) %s", process->name, reason);
 
     while (process->slots) {
@@ -156,9 +176,10 @@ static void on_commands_written(void *userdata)
 /* Gives a reply to its command. False, with the process given up, if there is none. */
 static bool handle_reply(PacketProcess *process, char *line, size_t length)
 {
+    char shown[QUOTE_SIZE];
+    const char *distrust;
     PacketReply reply;
     PacketSlot *slot;
-    char shown[QUOTE_SIZE];
 
     quote(shown, line); /* now: the line is about to be cut up */
 
@@ -174,6 +195,12 @@ static bool handle_reply(PacketProcess *process, char *line, size_t length)
     HASH_FIND(by_token, process->slots, &reply.token, sizeof(reply.token), slot);
     if (!slot) {
         fail(process, "answered a command that it was not given: %s", shown);
+        return false;
+    }
+
+    distrust = packet_reply_distrust(slot->command, &reply, deadlines_now() - slot->sent_usec);
+    if (distrust) {
+        packet_process_fail(process, distrust);
         return false;
     }
 
@@ -201,6 +228,7 @@ static ssize_t read_replies(PacketProcess *process)
     if (n <= 0)
         return n < 0 ? -errno : 0;
 
+    process->statistics->bytes_in += (uint64_t)n;
     line_buffer_fill(&process->lines, (size_t)n);
     while ((r = line_buffer_next(&process->lines, &line, &length)) == 0)
         if (!handle_reply(process, line, length))
@@ -268,6 +296,7 @@ static int next_token(PacketProcess *process)
 
 int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCommand *command)
 {
+    size_t length;
     char *line;
 
     assert(slot->token == 0 && !process->lost);
@@ -283,7 +312,11 @@ int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCo
         return -ENOMEM;
     }
 
-    write_queue_commit(&process->commands, packet_command_format(command, slot->token, line));
+    slot->command = command;
+    slot->sent_usec = deadlines_now();
+    length = packet_command_format(command, slot->token, line);
+    process->statistics->bytes_out += length;
+    write_queue_commit(&process->commands, length);
     return 0;
 }
 
@@ -297,15 +330,34 @@ bool packet_process_has_room(const PacketProcess *process)
  * The start
  */
 
+static void log_started(PacketProcess *process)
+{
+    const char *version = process->support.version;
+    char pid[16];
+    const LogField fields[] = {
+        {"MESSAGE_ID", LOG_ID_PROCESS_STARTED},
+        {"MTR_PACKET_COMMAND", process->name},
+        {"MTR_PACKET_PID", pid},
+        {"MTR_PACKET_VERSION", version},
+    };
+
+    process->statistics->processes_started++;
+    snprintf(pid, sizeof(pid), "%d", (int)process->child.pid);
+    log_event(LOG_NOTICE, fields, ELEMENTS(fields), "mtr-packet %s [%s] started, version %s",
+              process->name, pid, version[0] ? version : "unknown");
+}
+
 static void on_answer(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
 {
     Question *question = CONTAINER_OF(slot, Question, slot);
     PacketProcess *process = question->process;
+
+    process->n_unanswered--;
     if (failure)
         return; /* lost: its owner is told */
 
     packet_support_answer(&process->support, question->number, reply);
-    if (--process->n_unanswered > 0)
+    if (process->n_unanswered > 0)
         return;
 
     if (!packet_support_can_probe(&process->support)) {
@@ -316,9 +368,7 @@ static void on_answer(PacketSlot *slot, const PacketReply *reply, const Failure 
 
     (void)sd_event_source_set_enabled(process->patience_source, SD_EVENT_OFF);
     process->started = true;
-    log_message(LOG_NOTICE, "mtr-packet %s [%d] started, version %s", process->name,
-                (int)process->child.pid,
-                process->support.version[0] ? process->support.version : "unknown");
+    log_started(process);
     process->events->ready(process->userdata);
 }
 
@@ -327,11 +377,11 @@ static int ask(PacketProcess *process)
     int r;
 
     for (unsigned i = 0; i < PACKET_SUPPORT_QUESTIONS; i++) {
-        PacketCommand command = packet_support_question(i);
         Question *question = &process->questions[i];
 
         *question = (Question){.slot.done = on_answer, .process = process, .number = i};
-        r = packet_process_send(process, &question->slot, &command);
+        question->command = packet_support_question(i);
+        r = packet_process_send(process, &question->slot, &question->command);
         if (r < 0)
             return r;
         process->n_unanswered++;
@@ -370,7 +420,8 @@ static int watch(PacketProcess *process)
 }
 
 int packet_process_new(PacketProcess **ret, sd_event *event, const char *command,
-                       const PacketProcessEvents *events, void *userdata, Failure *failure)
+                       Statistics *statistics, const PacketProcessEvents *events, void *userdata,
+                       Failure *failure)
 {
     _cleanup_(packet_process_freep) PacketProcess *process = NULL;
     int r;
@@ -379,6 +430,7 @@ int packet_process_new(PacketProcess **ret, sd_event *event, const char *command
     if (!process)
         return -ENOMEM;
     process->event = event;
+    process->statistics = statistics;
     process->events = events;
     process->userdata = userdata;
     process->child = (PacketChild){-1, -1, -1, -1};
@@ -390,10 +442,8 @@ int packet_process_new(PacketProcess **ret, sd_event *event, const char *command
         r = watch(process);
     if (r == 0)
         r = ask(process);
-    if (r != 0) {
-        HASH_CLEAR(by_token, process->slots); /* only our own questions */
+    if (r != 0)
         return r;
-    }
 
     *ret = TAKE_PTR(process);
     return 0;
@@ -404,7 +454,8 @@ PacketProcess *packet_process_free(PacketProcess *process)
     if (!process)
         return NULL;
 
-    assert(!process->slots);
+    assert(HASH_CNT(by_token, process->slots) == process->n_unanswered);
+    HASH_CLEAR(by_token, process->slots);
 
     sd_event_source_disable_unref(process->exit_source);
     sd_event_source_disable_unref(process->reply_source);
@@ -415,6 +466,16 @@ PacketProcess *packet_process_free(PacketProcess *process)
     close_fd(process->child.status_fd);
     free(process);
     return NULL;
+}
+
+bool packet_process_is_ready(const PacketProcess *process)
+{
+    return process->started;
+}
+
+pid_t packet_process_pid(const PacketProcess *process)
+{
+    return process->child.pid;
 }
 
 const PacketSupport *packet_process_support(const PacketProcess *process)

@@ -18,6 +18,7 @@
 #include "outcome.h"
 #include "packet-protocol.h"
 #include "packet-support.h"
+#include "statistics.h"
 #include "util.h"
 
 typedef struct PacketProcess PacketProcess;
@@ -33,10 +34,12 @@ typedef struct PacketSlot PacketSlot;
 #define PACKET_PROCESS_ANSWER_USEC (5 * 1000 * 1000ULL)
 
 /*
- * Priorities in the event loop. What mtr-packet has answered counts before its death, and before a
- * deadline that passes at the same time; and no flood of calls, which the bus brings at
- * SD_EVENT_PRIORITY_NORMAL, keeps either waiting.
+ * Priorities in the event loop. That the clock was set counts before what was measured by it. What
+ * mtr-packet has answered counts before its death, and before a deadline that passes at the same
+ * time; and no flood of calls, which the bus brings at SD_EVENT_PRIORITY_NORMAL, keeps either
+ * waiting.
  */
+#define PACKET_PRIORITY_CLOCK (SD_EVENT_PRIORITY_NORMAL - 30)
 #define PACKET_PRIORITY_REPLY (SD_EVENT_PRIORITY_NORMAL - 20)
 #define PACKET_PRIORITY_DEADLINE (SD_EVENT_PRIORITY_NORMAL - 10)
 
@@ -52,7 +55,9 @@ typedef void (*packet_slot_done_t)(PacketSlot *slot, const PacketReply *reply,
  * `done` is called. */
 struct PacketSlot {
     packet_slot_done_t done;
-    int token; /* 0 unless the command is in a process */
+    const PacketCommand *command; /* borrowed while it is in a process */
+    int token;                    /* 0 unless it is */
+    uint64_t sent_usec;           /* CLOCK_MONOTONIC */
     UT_hash_handle by_token;
 };
 
@@ -73,6 +78,7 @@ typedef struct PacketProcessEvents {
  * @ret: the process, only on success
  * @event: the loop it lives on; borrowed for its whole life
  * @command: see packet_spawn()
+ * @statistics: where it counts; borrowed for its whole life
  * @events, @userdata: who is told; borrowed for its whole life. No event comes before this function
  * has returned.
  * @failure: filled in on a positive return
@@ -81,13 +87,14 @@ typedef struct PacketProcessEvents {
  * errno.
  */
 int packet_process_new(PacketProcess **ret, sd_event *event, const char *command,
-                       const PacketProcessEvents *events, void *userdata, Failure *failure);
+                       Statistics *statistics, const PacketProcessEvents *events, void *userdata,
+                       Failure *failure);
 
 /**
  * packet_process_free() - kill the process and forget it
  *
- * It must have no commands: packet_process_fail() first if there may be any. Takes NULL, returns
- * NULL.
+ * It must have no commands but its own first questions: packet_process_fail() first if there may be
+ * any. Takes NULL, returns NULL.
  */
 PacketProcess *packet_process_free(PacketProcess *process);
 DEFINE_CLEANUP(PacketProcess *, packet_process_free)
@@ -112,13 +119,19 @@ bool packet_process_has_room(const PacketProcess *process);
  * packet_process_send() - give the process a command
  * @process: one that has room
  * @slot: its `done` set; called later, never from here
- * @command: read before this returns
+ * @command: borrowed until the slot is done
  *
  * A pipe that is full does not block: what it does not take waits here.
  *
  * Return: 0 or -ENOMEM.
  */
 int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCommand *command);
+
+/** packet_process_is_ready() - whether it has answered its first questions */
+bool packet_process_is_ready(const PacketProcess *process);
+
+/** packet_process_pid() - its process id */
+pid_t packet_process_pid(const PacketProcess *process);
 
 /** packet_process_support() - what a process that is ready said of itself; lives as long as it */
 const PacketSupport *packet_process_support(const PacketProcess *process);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -52,6 +53,16 @@ unsigned packet_command_seconds(const PacketCommand *command)
     return (unsigned)((command->options.timeout_usec + 999999) / 1000000);
 }
 
+static bool asks_for_mark(const PacketCommand *command)
+{
+    return command->kind == PACKET_CHECK_SUPPORT && strcmp(command->feature, "mark") == 0;
+}
+
+bool packet_command_is_numbered(const PacketCommand *command)
+{
+    return command->kind == PACKET_SEND_PROBE || asks_for_mark(command);
+}
+
 size_t packet_command_format(const PacketCommand *command, int token,
                              char line[static PACKET_COMMAND_SIZE])
 {
@@ -59,6 +70,11 @@ size_t packet_command_format(const PacketCommand *command, int token,
     char address[INET6_ADDRSTRLEN];
     size_t n;
 
+    /* Over TCP, where the mark stays with its probe; to ourselves, to the port for what nobody
+     * wants. */
+    if (asks_for_mark(command))
+        return append(line, 0,
+                      "%d send-probe ip-4 127.0.0.1 protocol tcp timeout 1 port 9 mark 1\n", token);
     if (command->kind == PACKET_CHECK_SUPPORT)
         return append(line, 0, "%d check-support feature %s\n", token, command->feature);
 
@@ -74,6 +90,8 @@ size_t packet_command_format(const PacketCommand *command, int token,
     n = append_option(line, n, "size", options->size);
     n = append_option(line, n, "bit-pattern", options->bit_pattern);
     n = append_option(line, n, "tos", options->tos);
+    if (options->mark != 0)
+        n = append(line, n, " mark %" PRIu32, options->mark);
     return append(line, n, "\n");
 }
 
@@ -259,9 +277,33 @@ void packet_reply_decode(ProbeResult *ret, const PacketReply *reply)
     }
 }
 
-bool packet_reply_supported(const PacketReply *reply)
+bool packet_reply_supported(const PacketCommand *command, const PacketReply *reply)
 {
     const char *support = packet_reply_argument(reply, "support");
 
-    return strcmp(reply->word, "feature-support") == 0 && support && strcmp(support, "ok") == 0;
+    if (strcmp(reply->word, "feature-support") == 0)
+        return support && strcmp(support, "ok") == 0;
+    return asks_for_mark(command) && strcmp(reply->word, "permission-denied") != 0 &&
+           strcmp(reply->word, "invalid-argument") != 0;
+}
+
+/* How much earlier than its timeout a probe may be given up, in microseconds: what the two clocks
+ * may be apart in reading. */
+#define EARLY_USEC 10000
+
+const char *packet_reply_distrust(const PacketCommand *command, const PacketReply *reply,
+                                  uint64_t span_usec)
+{
+    const char *text = packet_reply_argument(reply, "round-trip-time");
+    long time;
+
+    if (command->kind != PACKET_SEND_PROBE)
+        return NULL;
+    if (text && read_decimal(text, LONG_MIN, LONG_MAX, &time) &&
+        (time < 0 || (uint64_t)time > span_usec))
+        return "measured a time that cannot be: the machine's clock was set, by which it measures";
+    if (strcmp(reply->word, "no-reply") == 0 &&
+        span_usec + EARLY_USEC < command->options.timeout_usec)
+        return "gave a probe up before its time: the machine's clock was set, by which it measures";
+    return NULL;
 }

@@ -31,7 +31,8 @@
 
 typedef enum PacketCommandKind {
     PACKET_SEND_PROBE,
-    PACKET_CHECK_SUPPORT,
+    PACKET_CHECK_SUPPORT, /* of a feature; for `mark` it is a probe, since mtr-packet says that it
+                             supports marks where it may not set them */
 } PacketCommandKind;
 
 typedef struct PacketCommand {
@@ -119,6 +120,25 @@ int packet_reply_parse(PacketReply *ret, char *line, size_t length);
  */
 unsigned packet_command_seconds(const PacketCommand *command);
 
+/** packet_command_is_numbered() - whether mtr-packet gives the command a sequence number: it sends
+ * a packet */
+bool packet_command_is_numbered(const PacketCommand *command);
+
+/**
+ * packet_reply_distrust() - what is wrong with a probe's answer, by our own clock
+ * @command: the command
+ * @reply: its answer
+ * @span_usec: how long it took, from when the command was written, on a clock that is not set
+ *
+ * mtr-packet goes by the machine's wall clock. If that is set while a probe is in flight, the round
+ * trip may seem to have taken longer than it can have, or less than nothing, or the probe's time to
+ * be over.
+ *
+ * Return: NULL if the answer can be true, else what it does, to be put after mtr-packet's name.
+ */
+const char *packet_reply_distrust(const PacketCommand *command, const PacketReply *reply,
+                                  uint64_t span_usec);
+
 /** packet_reply_argument() - the value of the first argument with this name, or NULL */
 const char *packet_reply_argument(const PacketReply *reply, const char *name);
 
@@ -133,5 +153,12 @@ const char *packet_reply_argument(const PacketReply *reply, const char *name);
  */
 void packet_reply_decode(ProbeResult *ret, const PacketReply *reply);
 
-/** packet_reply_supported() - whether a reply to check-support says `support ok` */
-bool packet_reply_supported(const PacketReply *reply);
+/**
+ * packet_reply_supported() - what the answer to a question is
+ * @command: the question
+ * @reply: its answer
+ *
+ * It is what mtr-packet says; but of marks, whatever it says of a marked probe other than that it
+ * may not, or cannot, be sent.
+ */
+bool packet_reply_supported(const PacketCommand *command, const PacketReply *reply);

@@ -3,6 +3,7 @@
 #include "packet-support.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define FEATURE_SEND_PROBE 0
 
@@ -24,7 +25,9 @@ void packet_support_answer(PacketSupport *support, unsigned number, const Packet
     const char *version;
 
     if (number < PACKET_SUPPORT_FEATURES) {
-        if (packet_reply_supported(reply))
+        const PacketCommand question = packet_support_question(number);
+
+        if (packet_reply_supported(&question, reply))
             support->features |= 1U << number;
         return;
     }
@@ -32,6 +35,17 @@ void packet_support_answer(PacketSupport *support, unsigned number, const Packet
     version = packet_reply_argument(reply, "support");
     if (version)
         snprintf(support->version, sizeof(support->version), "%s", version);
+}
+
+bool packet_support_knows(const PacketSupport *support, const char *feature, bool *ret_supported)
+{
+    for (unsigned i = 0; i < PACKET_SUPPORT_FEATURES; i++) {
+        if (strcmp(packet_support_features[i], feature) == 0) {
+            *ret_supported = support->features & (1U << i);
+            return true;
+        }
+    }
+    return false;
 }
 
 bool packet_support_can_probe(const PacketSupport *support)

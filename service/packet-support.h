@@ -29,5 +29,11 @@ PacketCommand packet_support_question(unsigned number);
 /** packet_support_answer() - note the answer to question @number */
 void packet_support_answer(PacketSupport *support, unsigned number, const PacketReply *reply);
 
+/**
+ * packet_support_knows() - whether a feature is one of those asked for
+ * @ret_supported: set only then: whether it is supported
+ */
+bool packet_support_knows(const PacketSupport *support, const char *feature, bool *ret_supported);
+
 /** packet_support_can_probe() - whether it can send probes at all; no mtr-packet if it cannot */
 bool packet_support_can_probe(const PacketSupport *support);

@@ -247,12 +247,25 @@ static int read_address(const OptionKey *key, sd_bus_message *message, char type
     return 0;
 }
 
-/* An option of the contract that this service cannot do yet: said, so that nobody believes that it
- * had effect. */
-static int read_missing(const OptionKey *key, sd_bus_message *message, char type,
-                        ProbeOptions *options, Failure *failure)
+static int read_mark(const OptionKey *key, sd_bus_message *message, char type,
+                     ProbeOptions *options, Failure *failure)
 {
-    return failure_set(failure, OUTCOME_NOT_SUPPORTED, "option %s is not supported yet", key->name);
+    static const char expected[] = "an integer from 0 to 4294967295";
+    char text[24];
+    int64_t number;
+    int r;
+
+    r = read_integer(message, type, &number, text);
+    if (r < 0)
+        return r;
+    if (r > 0)
+        return wrong_type(key, type, expected, failure);
+    if (number < 0 || number > UINT32_MAX)
+        return failure_set(failure, OUTCOME_INVALID_ARGS, "option %s is %s, %s is expected",
+                           key->name, text, expected);
+
+    options->mark = (uint32_t)number;
+    return 0;
 }
 
 #define FIELD(name) offsetof(ProbeOptions, name)
@@ -268,7 +281,7 @@ static const OptionKey option_keys[] = {
     {"size", read_number, FIELD(size), 0, 9000},
     {"bit_pattern", read_number, FIELD(bit_pattern), 0, 255},
     {"tos", read_number, FIELD(tos), 0, 255},
-    {"mark", read_missing, 0, 0, 0},
+    {"mark", read_mark, 0, 0, 0},
 };
 
 static const OptionKey *option_key_find(const char *name)

@@ -35,6 +35,7 @@ typedef struct ProbeOptions {
     int size;        /* bytes, with headers */
     int bit_pattern; /* payload byte */
     int tos;         /* type of service or traffic class */
+    uint32_t mark;   /* routing mark; 0 for none, which is the same to the kernel */
 } ProbeOptions;
 
 #define PROBE_TIMEOUT_DEFAULT_USEC (10 * 1000 * 1000ULL)
@@ -62,8 +63,7 @@ typedef struct ProbeOptions {
  * Any D-Bus integer type serves for a number, and a double for the timeout as well.
  *
  * Return: 0; OUTCOME_INVALID_ARGS for an unknown key, a key given twice, a wrong type, a value out
- * of range, or options that exclude each other; OUTCOME_NOT_SUPPORTED for what the contract has but
- * this service not yet; negative errno if the message cannot be read.
+ * of range, or options that exclude each other; negative errno if the message cannot be read.
  */
 int probe_options_read(ProbeOptions *ret, sd_bus_message *message, Failure *failure);
 

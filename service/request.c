@@ -25,7 +25,7 @@ static void on_job_done(void *userdata, const PacketReply *reply, const Failure 
 {
     Request *request = userdata;
 
-    request->job = NULL; /* its lane frees it */
+    request->job = NULL; /* the scheduler frees it */
     request_finish(request, reply, failure);
 }
 
@@ -35,8 +35,8 @@ static void request_submit(Request *request)
     int r;
 
     request->state = REQUEST_QUEUED;
-    r = scheduler_submit(request->scheduler, &request->job, &request->command, on_job_done,
-                         request);
+    r = scheduler_submit(request->scheduler, &request->job, request->caller->uid, &request->command,
+                         on_job_done, request);
     if (r < 0) {
         failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
         request_fail(request, &failure);
@@ -98,6 +98,12 @@ void request_on_identified(Request *request, const Failure *failure)
         request_authorize(request);
 }
 
+bool request_is_queued(const Request *request)
+{
+    return request->command.kind == PACKET_SEND_PROBE &&
+           (!request->job || request->job->place != JOB_IN_PROCESS);
+}
+
 int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
                   sd_bus_message *message)
 {
@@ -139,7 +145,7 @@ Request *request_free(Request *request)
     callers = request->caller->callers;
     DL_DELETE(request->caller->requests, request);
     names_leave(&request->name);
-    lane_drop(request->job);
+    scheduler_drop(request->job);
     sd_bus_message_unref(request->message);
     free(request->host);
     free(request);

@@ -49,7 +49,7 @@ struct Request {
     PacketCommand command;
     char *host;       /* the name, where the command's target has none yet */
     NamesWaiter name; /* while RESOLVING */
-    LaneJob *job;     /* while QUEUED */
+    Job *job;         /* while QUEUED */
     sd_bus_message *message;
     request_answer_t answer;
 };
@@ -73,6 +73,9 @@ int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
  * The request may be answered and freed.
  */
 void request_on_identified(Request *request, const Failure *failure);
+
+/** request_is_queued() - whether it is a probe that mtr-packet was not given yet */
+bool request_is_queued(const Request *request);
 
 /** request_fail() - answer with @failure, and free */
 void request_fail(Request *request, const Failure *failure);

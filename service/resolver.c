@@ -45,6 +45,7 @@ struct Lookup {
 };
 
 struct Resolver {
+    Statistics *statistics;
     int result_fds[2]; /* a thread that is done writes its look-up's address to the second */
     sd_event_source *source;
     unsigned n_running;
@@ -230,6 +231,7 @@ static void run_waiting(Resolver *resolver)
         user->n_running++;
         resolver->n_running++;
         lookup->running = true;
+        resolver->statistics->lookups++;
 
         r = start_thread(lookup);
         if (r < 0) {
@@ -253,7 +255,7 @@ static int on_result(sd_event_source *source, int fd, uint32_t revents, void *us
     return 0;
 }
 
-int resolver_new(Resolver **ret, sd_event *event)
+int resolver_new(Resolver **ret, sd_event *event, Statistics *statistics)
 {
     _cleanup_(resolver_freep) Resolver *resolver = NULL;
     int r;
@@ -261,6 +263,7 @@ int resolver_new(Resolver **ret, sd_event *event)
     resolver = calloc(1, sizeof(*resolver));
     if (!resolver)
         return -ENOMEM;
+    resolver->statistics = statistics;
     resolver->result_fds[0] = resolver->result_fds[1] = -1;
 
     if (pipe2(resolver->result_fds, O_CLOEXEC) < 0)

@@ -13,6 +13,7 @@
 
 #include "outcome.h"
 #include "probe-target.h"
+#include "statistics.h"
 #include "util.h"
 
 #define RESOLVER_RUNNING_MAX 8      /* look-ups at once, of all users */
@@ -32,10 +33,11 @@ typedef void (*lookup_done_t)(void *userdata, const ProbeTarget *target, const F
 
 /**
  * resolver_new() - make a resolver; it has no threads yet
+ * @statistics: where it counts look-ups; borrowed for its whole life
  *
  * Return: 0 or a negative errno.
  */
-int resolver_new(Resolver **ret, sd_event *event);
+int resolver_new(Resolver **ret, sd_event *event, Statistics *statistics);
 
 /**
  * resolver_free() - forget everything, without waiting for look-ups that run

@@ -2,37 +2,86 @@
 
 #include "scheduler.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
+
+#include "clock-watch.h"
+#include "hash.h"
+#include "lane.h"
+#include "log.h"
+#include "marks.h"
 
 struct Scheduler {
     char *packet_command;
-    Deadlines deadlines;
-    Lane *icmp;  /* and questions */
-    Lane *ports; /* UDP, TCP, SCTP */
+    Workplace workplace;
+    ClockWatch clock;
+    Lane *icmp;  /* without a mark; and questions */
+    Lane *ports; /* UDP without a mark, TCP, SCTP */
+    Marks marks; /* ICMP and UDP with a mark */
 };
 
+/* Whatever is in flight now was sent by another clock than that by which it would be received. */
+static void on_clock_set(void *userdata)
+{
+    static const char reason[] = "is replaced: the machine's clock was set, by which it measures";
+    Scheduler *scheduler = userdata;
+
+    log_message(LOG_NOTICE, "the machine's clock was set");
+    lane_replace(scheduler->icmp, reason);
+    lane_replace(scheduler->ports, reason);
+    marks_replace(&scheduler->marks, reason);
+}
+
+static void on_again(UdpTicket *ticket)
+{
+    lane_put_back(CONTAINER_OF(ticket, Job, ticket));
+}
+
+static void on_go(void *userdata)
+{
+    Scheduler *scheduler = userdata;
+
+    lane_dispatch(scheduler->ports);
+    marks_dispatch(&scheduler->marks);
+}
+
 int scheduler_new(Scheduler **ret, sd_event *event, const char *packet_command,
-                  lane_started_t started, void *userdata)
+                  Statistics *statistics, worker_started_t started, void *userdata)
 {
     _cleanup_(scheduler_freep) Scheduler *scheduler = NULL;
+    Workplace *workplace;
     int r;
 
     scheduler = calloc(1, sizeof(*scheduler));
     if (!scheduler)
         return -ENOMEM;
+    scheduler->clock.fd = -1;
     scheduler->packet_command = strdup(packet_command);
     if (!scheduler->packet_command)
         return -ENOMEM;
 
-    r = deadlines_init(&scheduler->deadlines, event, PACKET_PRIORITY_DEADLINE);
+    workplace = &scheduler->workplace;
+    workplace->event = event;
+    workplace->packet_command = scheduler->packet_command;
+    workplace->statistics = statistics;
+    workplace->started = started;
+    workplace->userdata = userdata;
+    scheduler->marks.workplace = workplace;
+
+    r = deadlines_init(&workplace->deadlines, event, PACKET_PRIORITY_DEADLINE);
     if (r >= 0)
-        r = lane_new(&scheduler->icmp, event, &scheduler->deadlines, scheduler->packet_command,
-                     started, userdata);
+        r = udp_turns_init(&workplace->turns, event, PACKET_PRIORITY_DEADLINE, on_again, on_go,
+                           scheduler);
     if (r >= 0)
-        r = lane_new(&scheduler->ports, event, &scheduler->deadlines, scheduler->packet_command,
-                     started, userdata);
+        r = clock_watch_init(&scheduler->clock, event, PACKET_PRIORITY_CLOCK, on_clock_set,
+                             scheduler);
+    if (r >= 0)
+        r = lane_new(&scheduler->icmp, workplace, LANE_FRESH_PROCESSES, NULL, NULL);
+    if (r >= 0)
+        r = lane_new(&scheduler->ports, workplace, LANE_ONE_PROCESS, NULL, NULL);
     if (r < 0)
         return r;
 
@@ -45,20 +94,68 @@ Scheduler *scheduler_free(Scheduler *scheduler)
     if (!scheduler)
         return NULL;
 
+    marks_deinit(&scheduler->marks);
     lane_free(scheduler->icmp);
     lane_free(scheduler->ports);
-    deadlines_deinit(&scheduler->deadlines);
+    assert(!scheduler->workplace.workers);
+    clock_watch_deinit(&scheduler->clock);
+    udp_turns_deinit(&scheduler->workplace.turns);
+    deadlines_deinit(&scheduler->workplace.deadlines);
     free(scheduler->packet_command);
     free(scheduler);
     return NULL;
 }
 
-int scheduler_submit(Scheduler *scheduler, LaneJob **ret, const PacketCommand *command,
-                     lane_done_t done, void *userdata)
+/* Where a job belongs, see the header. */
+static int submit(Scheduler *scheduler, Job *job)
 {
-    Lane *lane = scheduler->icmp;
+    const PacketCommand *command = &job->command;
 
-    if (command->kind == PACKET_SEND_PROBE && command->options.protocol != PROBE_ICMP)
-        lane = scheduler->ports;
-    return lane_submit(lane, ret, command, done, userdata);
+    if (!job_is_probe(job))
+        return lane_submit(packet_command_is_numbered(command) ? scheduler->ports : scheduler->icmp,
+                           job);
+
+    switch (command->options.protocol) {
+    case PROBE_ICMP:
+    case PROBE_UDP:
+        if (command->options.mark != 0)
+            return marks_submit(&scheduler->marks, job);
+        break;
+    case PROBE_TCP:
+    case PROBE_SCTP:
+        break;
+    }
+    return lane_submit(command->options.protocol == PROBE_ICMP ? scheduler->icmp : scheduler->ports,
+                       job);
+}
+
+int scheduler_submit(Scheduler *scheduler, Job **ret, uid_t uid, const PacketCommand *command,
+                     job_done_t done, void *userdata)
+{
+    Job *job;
+    int r;
+
+    job = job_new(uid, command, done, userdata);
+    if (!job)
+        return -ENOMEM;
+
+    *ret = job;
+    r = submit(scheduler, job);
+    if (r < 0) {
+        *ret = NULL;
+        job_free(job);
+    }
+    return r;
+}
+
+Job *scheduler_drop(Job *job)
+{
+    if (job)
+        lane_drop(job);
+    return NULL;
+}
+
+unsigned scheduler_in_flight(const Scheduler *scheduler)
+{
+    return scheduler->workplace.n_in_flight;
 }

@@ -48,18 +48,18 @@ static void release(Fake *fake)
     unsigned n = fake->n_held;
 
     while (fake->n_held > 0)
-        printf("%d reply ip-4 127.0.0.1 round-trip-time 7 held %u\n", fake->held[--fake->n_held],
+        printf("%d reply ip-4 127.0.0.1 round-trip-time 1 held %u\n", fake->held[--fake->n_held],
                n);
 }
 
-/* Holds a probe's answer back. At as many as may be in flight, it sees whether there are more, and
- * answers all. */
+/* Holds a probe's answer back. At as many as one user may have in flight, it sees whether there are
+ * more, and answers all. */
 static void hold(Fake *fake, int token)
 {
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 
     fake->held[fake->n_held++] = token;
-    if (fake->n_held < 1000)
+    if (fake->n_held < FAKE_HELD_MAX)
         return;
 
     /* The time in which one too many would show; if the machine is slower, it is missed, not
@@ -143,7 +143,7 @@ static void handle_probe(Fake *fake, int token, const char *line)
     case FAKE_EXIT:
         exit(3);
     case FAKE_ANSWER_AND_EXIT:
-        printf("%d reply ip-4 127.0.0.1 round-trip-time 9\n", token);
+        printf("%d reply ip-4 127.0.0.1 round-trip-time 1\n", token);
         exit(4);
     case FAKE_CLOSE:
         close(STDOUT_FILENO);
@@ -153,7 +153,7 @@ static void handle_probe(Fake *fake, int token, const char *line)
         for (;;)
             pause();
     case FAKE_STUCK:
-        printf("%d reply ip-4 127.0.0.1 round-trip-time 5\n", token);
+        printf("%d reply ip-4 127.0.0.1 round-trip-time 1\n", token);
         fflush(stdout);
         for (;;)
             pause();
@@ -164,19 +164,21 @@ static void handle_probe(Fake *fake, int token, const char *line)
         printf("0 command-parse-error\n");
         break;
     case FAKE_TOKEN_UNKNOWN:
-        printf("%d no-reply\n", token + 1);
+        printf("%d no-route\n", token + 1);
         break;
     case FAKE_TOKEN_TWICE:
-        printf("%d no-reply\n%d no-reply\n", token, token);
+        printf("%d no-route\n%d no-route\n", token, token);
         break;
     case FAKE_LONG_LINE:
         long_line();
         break;
     case FAKE_MPLS:
+        poll(NULL, 0, 2); /* a time that did not pass is not believed */
         printf("%d ttl-expired ip-4 10.1.2.3 round-trip-time 1234 mpls 16004,5,0,254,3,0,1,1\n",
                token);
         break;
     case FAKE_MPLS_BROKEN:
+        poll(NULL, 0, 2);
         printf("%d ttl-expired ip-4 10.1.2.3 round-trip-time 1234 mpls 16004,5,0\n", token);
         break;
     case FAKE_UNKNOWN:
@@ -193,7 +195,7 @@ static void handle_probe(Fake *fake, int token, const char *line)
         inspect(fake, token);
         break;
     default:
-        printf("%d reply ip-4 127.0.0.1 round-trip-time 5\n", token);
+        printf("%d reply ip-4 127.0.0.1 round-trip-time 1\n", token);
     }
 }
 

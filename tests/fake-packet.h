@@ -4,24 +4,27 @@
 /* What the fake mtr-packet does with a probe, by its bit-pattern. */
 enum {
     FAKE_REPLY = 0,
-    FAKE_DIE,                /* kills itself with SIGKILL */
-    FAKE_EXIT,               /* exits with status 3 */
-    FAKE_ANSWER_AND_EXIT,    /* answers, then exits with status 4 */
-    FAKE_CLOSE,              /* closes its output and lives on */
-    FAKE_CLOSE_INPUT,        /* closes its input and lives on */
-    FAKE_STUCK,              /* answers, and then does nothing any more */
-    FAKE_GARBAGE,            /* says what is no reply */
-    FAKE_TOKEN_ZERO,         /* has lost its place */
-    FAKE_TOKEN_UNKNOWN,      /* answers what nobody asked */
-    FAKE_TOKEN_TWICE,        /* answers twice */
-    FAKE_LONG_LINE,          /* a line of 4097 bytes */
-    FAKE_MPLS,               /* a stack of two labels */
-    FAKE_MPLS_BROKEN,        /* a stack that ends early */
-    FAKE_UNKNOWN,            /* a word and arguments that nobody knows */
-    FAKE_HOLD,               /* no answer until CheckSupport("release"), or until 1000 are held */
+    FAKE_DIE,             /* kills itself with SIGKILL */
+    FAKE_EXIT,            /* exits with status 3 */
+    FAKE_ANSWER_AND_EXIT, /* answers, then exits with status 4 */
+    FAKE_CLOSE,           /* closes its output and lives on */
+    FAKE_CLOSE_INPUT,     /* closes its input and lives on */
+    FAKE_STUCK,           /* answers, and then does nothing any more */
+    FAKE_GARBAGE,         /* says what is no reply */
+    FAKE_TOKEN_ZERO,      /* has lost its place */
+    FAKE_TOKEN_UNKNOWN,   /* answers what nobody asked */
+    FAKE_TOKEN_TWICE,     /* answers twice */
+    FAKE_LONG_LINE,       /* a line of 4097 bytes */
+    FAKE_MPLS,            /* a stack of two labels */
+    FAKE_MPLS_BROKEN,     /* a stack that ends early */
+    FAKE_UNKNOWN,         /* a word and arguments that nobody knows */
+    FAKE_HOLD,            /* no answer until CheckSupport("release"), or FAKE_HELD_MAX are held */
     FAKE_WAIT_FOR_FULL_PIPE, /* reads no further until its pipe is full; then as FAKE_HOLD */
     FAKE_INSPECT,            /* answers with what it sees of itself */
 };
+
+/* Half of the places in a process: as many as one user alone gets. */
+#define FAKE_HELD_MAX 500
 
 /* What it does from the start, by its name. */
 #define FAKE_NAME_SILENT "silent"       /* never answers */

@@ -108,7 +108,8 @@ static void test_errors(void)
     assert_run("probe --ttl=-1 ::1", 2, "", "option ttl is -1");
     assert_run("probe --timeout=60.5 ::1", 2, "",
                "option timeout is 60.5, a number of seconds from 0 to 60");
-    assert_run("probe --mark=1 ::1", 2, "", "option mark is not supported yet");
+    assert_run("probe --mark=4294967296 ::1", 2, "",
+               "option mark is 4294967296, an integer from 0 to 4294967295 is expected");
     assert_run("probe --local-ip=2001:db8::9 ::1", 2, "",
                "option local_ip is 2001:db8::9, an address of this machine");
     assert_run("probe -4 ::1", 4, "", "\"::1\" is an IPv6 address");

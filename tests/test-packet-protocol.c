@@ -64,13 +64,14 @@ static void test_commands(void)
                                      .local_port = 65534,
                                      .size = 9000,
                                      .bit_pattern = 254,
-                                     .tos = 253};
+                                     .tos = 253,
+                                     .mark = 4294967295};
     command.options.local_ip = command.target;
     assert_command(
         &command, 2147483647,
         "2147483647 send-probe ip-6 2eee:ffee:ffee:ffee:ffee:ffee:ffee:ffee protocol udp "
         "timeout 60 local-ip-6 2eee:ffee:ffee:ffee:ffee:ffee:ffee:ffee ttl 255 port 65535 "
-        "local-port 65534 size 9000 bit-pattern 254 tos 253\n");
+        "local-port 65534 size 9000 bit-pattern 254 tos 253 mark 4294967295\n");
 
     /* mtr-packet has whole seconds, never less than what was asked for */
     command = probe("127.0.0.1");
@@ -83,10 +84,84 @@ static void test_commands(void)
     command.options.timeout_usec = 1000001;
     assert_command(&command, 1, "1 send-probe ip-4 127.0.0.1 protocol icmp timeout 2\n");
 
+    /* mark 0 is none, and mtr-packet need not know the word */
+    command = probe("127.0.0.1");
+    command.options.mark = 1;
+    assert_command(&command, 1, "1 send-probe ip-4 127.0.0.1 protocol icmp timeout 10 mark 1\n");
+    g_assert_true(packet_command_is_numbered(&command));
+
     command = packet_support_question(0);
+    g_assert_false(packet_command_is_numbered(&command));
     assert_command(&command, 3, "3 check-support feature send-probe\n");
     command = packet_support_question(PACKET_SUPPORT_QUESTIONS - 1);
     assert_command(&command, 4, "4 check-support feature version\n");
+}
+
+/* Whether marks work is asked by a probe, over TCP: there a mark stays with its probe. */
+static void test_mark_question(void)
+{
+    static const struct {
+        const char *reply;
+        bool supported;
+    } rows[] = {
+        {"1 reply ip-4 127.0.0.1 round-trip-time 9", true},
+        {"1 no-reply", true},
+        {"1 permission-denied", false},
+        {"1 invalid-argument", false},
+        {"1 feature-support support ok", true},
+        {"1 feature-support support no", false},
+    };
+    PacketCommand command = {.kind = PACKET_CHECK_SUPPORT, .feature = "mark"};
+    PacketCommand other = {.kind = PACKET_CHECK_SUPPORT, .feature = "marked"};
+    PacketReply reply;
+
+    assert_command(&command, 5,
+                   "5 send-probe ip-4 127.0.0.1 protocol tcp timeout 1 port 9 mark 1\n");
+    g_assert_true(packet_command_is_numbered(&command));
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_assert_cmpint(parse(&reply, rows[i].reply), ==, 0);
+        g_assert_cmpint(packet_reply_supported(&command, &reply), ==, rows[i].supported);
+    }
+
+    assert_command(&other, 5, "5 check-support feature marked\n");
+    g_assert_false(packet_command_is_numbered(&other));
+    g_assert_cmpint(parse(&reply, "1 no-reply"), ==, 0);
+    g_assert_false(packet_reply_supported(&other, &reply));
+}
+
+/* A time that our own clock contradicts is never passed on, nor a loss that comes too early. */
+static void test_distrust(void)
+{
+    static const struct {
+        const char *reply;
+        uint64_t span_usec;
+        bool distrusted;
+    } rows[] = {
+        {"1 reply ip-4 127.0.0.1 round-trip-time 1000", 1000, false},
+        {"1 reply ip-4 127.0.0.1 round-trip-time 1001", 1000, true},
+        {"1 ttl-expired ip-4 127.0.0.1 round-trip-time 3600000000", 2000000, true},
+        {"1 reply ip-4 127.0.0.1 round-trip-time 0", 0, false},
+        {"1 reply ip-4 127.0.0.1 round-trip-time -1", 1000, true},
+        {"1 no-route-host round-trip-time 7", 6, true},
+        {"1 no-reply", 2500000, false},
+        {"1 no-reply", 2490000, false},
+        {"1 no-reply", 2489999, true},
+        {"1 no-route", 0, false},
+    };
+    PacketCommand command = probe("127.0.0.1"), question = packet_support_question(0);
+    PacketReply reply;
+
+    command.options.timeout_usec = 2500000;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const char *what;
+
+        g_assert_cmpint(parse(&reply, rows[i].reply), ==, 0);
+        what = packet_reply_distrust(&command, &reply, rows[i].span_usec);
+        g_assert_cmpint(what != NULL, ==, rows[i].distrusted);
+        if (what)
+            g_assert_nonnull(strstr(what, "the machine's clock was set"));
+        g_assert_null(packet_reply_distrust(&question, &reply, rows[i].span_usec));
+    }
 }
 
 static void test_features(void)
@@ -308,23 +383,25 @@ static void test_mpls_broken(void)
 
 static void test_support(void)
 {
+    const PacketCommand question = packet_support_question(0);
     PacketSupport support = {0};
     PacketReply reply;
+    bool supported;
 
     g_assert_false(packet_support_can_probe(&support));
 
     g_assert_cmpint(parse(&reply, "1 feature-support support no"), ==, 0);
-    g_assert_false(packet_reply_supported(&reply));
+    g_assert_false(packet_reply_supported(&question, &reply));
     packet_support_answer(&support, 0, &reply);
     g_assert_false(packet_support_can_probe(&support));
 
     g_assert_cmpint(parse(&reply, "1 unknown-command support ok"), ==, 0);
-    g_assert_false(packet_reply_supported(&reply));
+    g_assert_false(packet_reply_supported(&question, &reply));
     g_assert_cmpint(parse(&reply, "1 feature-support"), ==, 0);
-    g_assert_false(packet_reply_supported(&reply));
+    g_assert_false(packet_reply_supported(&question, &reply));
 
     g_assert_cmpint(parse(&reply, "1 feature-support support ok"), ==, 0);
-    g_assert_true(packet_reply_supported(&reply));
+    g_assert_true(packet_reply_supported(&question, &reply));
     packet_support_answer(&support, 0, &reply);
     g_assert_true(packet_support_can_probe(&support));
 
@@ -332,6 +409,13 @@ static void test_support(void)
     packet_support_answer(&support, PACKET_SUPPORT_QUESTIONS - 1, &reply);
     g_assert_cmpstr(support.version, ==, "0.95");
     g_assert_cmpuint(support.features, ==, 1);
+
+    g_assert_true(packet_support_knows(&support, "send-probe", &supported));
+    g_assert_true(supported);
+    g_assert_true(packet_support_knows(&support, "sctp", &supported));
+    g_assert_false(supported);
+    g_assert_false(packet_support_knows(&support, "version", &supported));
+    g_assert_false(packet_support_knows(&support, "mark", &supported));
 }
 
 static void test_targets(void)
@@ -429,6 +513,8 @@ int main(int argc, char *argv[])
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/packet-protocol/commands", test_commands);
+    g_test_add_func("/packet-protocol/mark-question", test_mark_question);
+    g_test_add_func("/packet-protocol/distrust", test_distrust);
     g_test_add_func("/packet-protocol/features", test_features);
     g_test_add_func("/packet-protocol/replies", test_replies);
     g_test_add_func("/packet-protocol/unknown", test_unknown);

@@ -391,19 +391,43 @@ static void test_versions(void)
     g_assert_cmpint(probe_options_check_version(&options, 6, &failure), ==, 0);
 }
 
-static void test_keys(void)
+/* A mark is a u32, in whichever integer type it comes. */
+static void test_marks(void)
 {
-    static const char *const missing[] = {"mark"};
     sd_bus_message *message;
     ProbeOptions options;
     Failure failure;
 
-    for (unsigned i = 0; i < G_N_ELEMENTS(missing); i++) {
-        message = options_new();
-        ADD(message, missing[i], "s", "127.0.0.1");
-        g_assert_cmpint(options_read(message, &options, &failure), ==, OUTCOME_NOT_SUPPORTED);
-        g_assert_nonnull(strstr(failure.message, missing[i]));
-    }
+    message = options_new();
+    ADD(message, "mark", "u", UINT32_MAX);
+    g_assert_cmpint(options_read(message, &options, &failure), ==, 0);
+    g_assert_cmpuint(options.mark, ==, UINT32_MAX);
+
+    message = options_new();
+    ADD(message, "mark", "y", 0);
+    g_assert_cmpint(options_read(message, &options, &failure), ==, 0);
+    g_assert_cmpuint(options.mark, ==, 0);
+
+    message = options_new();
+    ADD(message, "mark", "t", (uint64_t)UINT32_MAX + 1);
+    g_assert_cmpint(options_read(message, &options, &failure), ==, OUTCOME_INVALID_ARGS);
+    g_assert_nonnull(strstr(failure.message, "option mark is 4294967296, an integer from 0 to "
+                                             "4294967295 is expected"));
+
+    message = options_new();
+    ADD(message, "mark", "i", -1);
+    g_assert_cmpint(options_read(message, &options, &failure), ==, OUTCOME_INVALID_ARGS);
+
+    message = options_new();
+    ADD(message, "mark", "s", "1");
+    g_assert_cmpint(options_read(message, &options, &failure), ==, OUTCOME_INVALID_ARGS);
+}
+
+static void test_keys(void)
+{
+    sd_bus_message *message;
+    ProbeOptions options;
+    Failure failure;
 
     message = options_new();
     ADD(message, "TTL\n", "i", 1);
@@ -437,6 +461,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/probe-options/cross-checks", test_cross_checks);
     g_test_add_func("/probe-options/local-ip", test_local_ip);
     g_test_add_func("/probe-options/versions", test_versions);
+    g_test_add_func("/probe-options/marks", test_marks);
     g_test_add_func("/probe-options/keys", test_keys);
 
     open_bus();

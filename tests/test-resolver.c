@@ -78,9 +78,10 @@ static void assert_failure(Resolver *resolver, const char *host, int ip_version,
 
 static void test_hosts(void)
 {
+    Statistics statistics = {0};
     Resolver *resolver;
 
-    g_assert_cmpint(resolver_new(&resolver, event), ==, 0);
+    g_assert_cmpint(resolver_new(&resolver, event, &statistics), ==, 0);
     assert_address(resolver, "four.test", 0, "127.0.0.1");
     assert_address(resolver, "four.test", 4, "127.0.0.1");
     assert_address(resolver, "six.test", 0, "::1");
@@ -115,10 +116,11 @@ static void test_hang(void)
 {
     Result hanging[RESOLVER_USER_RUNNING_MAX + RESOLVER_USER_WAITING_MAX], results[3], more;
     int server = open_silent_server();
+    Statistics statistics = {0};
     Resolver *resolver;
     Failure failure;
 
-    g_assert_cmpint(resolver_new(&resolver, event), ==, 0);
+    g_assert_cmpint(resolver_new(&resolver, event, &statistics), ==, 0);
     for (unsigned i = 0; i < G_N_ELEMENTS(hanging); i++) {
         g_autofree char *host = g_strdup_printf("host%u.hangs.test", i);
         start(resolver, &hanging[i], 1000, host, 4);
@@ -172,10 +174,11 @@ static void get(Names *names, Waiter *waiter, const char *host)
 static void test_names(void)
 {
     Waiter waiters[40], other, left;
+    Statistics statistics = {0};
     Resolver *resolver;
     Names names;
 
-    g_assert_cmpint(resolver_new(&resolver, event), ==, 0);
+    g_assert_cmpint(resolver_new(&resolver, event, &statistics), ==, 0);
     names_init(&names, resolver, 1000);
 
     /* more than one user may look up: but it is one look-up */

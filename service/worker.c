@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "hash.h"
+#include "log.h"
+#include "shares.h"
+
+/* How long past its own timeout mtr-packet may owe an answer before it counts as hung, in
+ * microseconds. */
+#define HUNG_USEC (2 * 1000 * 1000ULL)
+
+/* Tries for a process id whose low 16 bits are nobody else's. */
+#define PID_TRIES 8
+
+/* Answers that are kept. Callers think the questions up, so there is a bound. */
+#define KNOWN_MAX 64
+
+typedef struct Known {
+    char feature[PACKET_FEATURE_MAX + 1];
+    bool supported;
+} Known;
+
+struct Worker {
+    Workplace *workplace;
+    Worker *prev, *next; /* in workplace->workers */
+    PacketProcess *process;
+    const WorkerEvents *events;
+    void *userdata;
+
+    Job *jobs;       /* in the process, in the order they were sent */
+    uint64_t n_sent; /* probes over its whole life */
+    Shares shares;
+
+    Known known[KNOWN_MAX];
+    unsigned n_known;
+};
+
+/* A probe that was sent has ended. */
+static void note_result(Worker *worker, const Job *job, const char *word)
+{
+    char address[INET6_ADDRSTRLEN];
+
+    statistics_count_result(worker->workplace->statistics, word);
+    if (log_enabled(LOG_DEBUG))
+        log_message(LOG_DEBUG, "%s probe of user %u to %s: %s",
+                    probe_protocol_name(job->command.options.protocol), (unsigned)job->uid,
+                    probe_target_format(&job->command.target, address), word);
+}
+
+/*
+ * Deadlines
+ */
+
+static void on_hung(Deadline *deadline)
+{
+    Job *job = CONTAINER_OF(deadline, Job, deadline);
+
+    worker_fail(job->worker, "hangs: it owes an answer that was due 2 s ago");
+}
+
+/* Whoever asked has waited long enough. mtr-packet still owes the answer, and the job keeps its
+ * place there. */
+static void on_timeout(Deadline *deadline)
+{
+    static const PacketReply no_reply = {.word = "no-reply"};
+    Job *job = CONTAINER_OF(deadline, Job, deadline);
+    Workplace *workplace = job->worker->workplace;
+    uint64_t grace = deadlines_now() + HUNG_USEC;
+
+    /*
+     * Where this comes late, the machine or we stood still, and mtr-packet with us: it has its time
+     * from now. Cannot fail: there is room for what was set a moment ago.
+     */
+    (void)deadlines_set(&workplace->deadlines, deadline,
+                        job->hung_usec > grace ? job->hung_usec : grace, on_hung);
+    job->timed_out = true;
+    note_result(job->worker, job, no_reply.word);
+    job_answer(job, &no_reply, NULL);
+}
+
+/* A probe's time runs from here: it is about to be written. */
+static int set_deadline(Worker *worker, Job *job)
+{
+    Deadlines *deadlines = &worker->workplace->deadlines;
+    uint64_t now = deadlines_now();
+
+    if (!job_is_probe(job))
+        return deadlines_set(deadlines, &job->deadline, now + PACKET_PROCESS_ANSWER_USEC, on_hung);
+
+    job->hung_usec = now + packet_command_seconds(&job->command) * 1000000ULL + HUNG_USEC;
+    return deadlines_set(deadlines, &job->deadline, now + job->command.options.timeout_usec,
+                         on_timeout);
+}
+
+/*
+ * The answers
+ */
+
+static void note_answer(Worker *worker, const Job *job, const PacketReply *reply)
+{
+    Known *known;
+    bool supported;
+
+    if (worker->n_known == KNOWN_MAX || worker_knows(worker, job->command.feature, &supported))
+        return;
+    known = &worker->known[worker->n_known++];
+    memcpy(known->feature, job->command.feature, sizeof(known->feature));
+    known->supported = packet_reply_supported(&job->command, reply);
+}
+
+bool worker_knows(const Worker *worker, const char *feature, bool *ret_supported)
+{
+    if (!packet_process_is_ready(worker->process))
+        return false;
+    if (packet_support_knows(packet_process_support(worker->process), feature, ret_supported))
+        return true;
+
+    for (unsigned i = 0; i < worker->n_known; i++) {
+        if (strcmp(worker->known[i].feature, feature) == 0) {
+            *ret_supported = worker->known[i].supported;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_slot_done(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
+{
+    Job *job = CONTAINER_OF(slot, Job, slot);
+    Worker *worker = job->worker;
+
+    deadlines_unset(&worker->workplace->deadlines, &job->deadline);
+    DL_DELETE(worker->jobs, job);
+    shares_give_back(&worker->shares, job->uid);
+    job->worker = NULL;
+    job->place = JOB_NOWHERE;
+
+    if (job_is_probe(job)) {
+        worker->workplace->n_in_flight--;
+        if (reply && !job->timed_out)
+            note_result(worker, job, reply->word);
+    } else if (reply) {
+        note_answer(worker, job, reply);
+    }
+
+    worker->events->done(worker->userdata, worker, job, reply, failure);
+}
+
+/*
+ * The process
+ */
+
+static void on_ready(void *userdata)
+{
+    Worker *worker = userdata;
+    Workplace *workplace = worker->workplace;
+
+    workplace->started(workplace->userdata, packet_process_support(worker->process));
+    worker->events->room(worker->userdata, worker);
+}
+
+static void on_room(void *userdata)
+{
+    Worker *worker = userdata;
+
+    worker->events->room(worker->userdata, worker);
+}
+
+static void on_lost(void *userdata, bool at_start, const Failure *failure)
+{
+    Worker *worker = userdata;
+
+    worker->events->lost(worker->userdata, worker, at_start, failure);
+}
+
+static const PacketProcessEvents process_events = {
+    .ready = on_ready,
+    .room = on_room,
+    .lost = on_lost,
+};
+
+/* Whether another's packets would have the same id as this process's. */
+static bool pid_is_taken(const Workplace *workplace, pid_t pid)
+{
+    const Worker *other;
+
+    DL_FOREACH (workplace->workers, other)
+        if ((uint16_t)packet_process_pid(other->process) == (uint16_t)pid)
+            return true;
+    return false;
+}
+
+/* Starts processes until one has an id of its own. Those before it stay until then: so their ids
+ * are not given again. */
+static int start(Worker *worker, Failure *failure)
+{
+    const Workplace *workplace = worker->workplace;
+    PacketProcess *unfit[PID_TRIES];
+    unsigned n_unfit = 0;
+    int r;
+
+    for (;;) {
+        PacketProcess *process;
+
+        r = packet_process_new(&process, workplace->event, workplace->packet_command,
+                               workplace->statistics, &process_events, worker, failure);
+        if (r != 0)
+            break;
+        if (!pid_is_taken(workplace, packet_process_pid(process))) {
+            worker->process = process;
+            break;
+        }
+        unfit[n_unfit++] = process;
+        if (n_unfit == PID_TRIES) {
+            r = failure_set(failure, OUTCOME_PROCESS,
+                            "mtr-packet cannot be started: no process id differs from the others' "
+                            "in its low 16 bits");
+            break;
+        }
+    }
+
+    while (n_unfit > 0)
+        packet_process_free(unfit[--n_unfit]);
+    return r;
+}
+
+int worker_new(Worker **ret, Workplace *workplace, const WorkerEvents *events, void *userdata,
+               Failure *failure)
+{
+    _cleanup_(freep) Worker *worker = NULL;
+    int r;
+
+    worker = calloc(1, sizeof(*worker));
+    if (!worker)
+        return -ENOMEM;
+    worker->workplace = workplace;
+    worker->events = events;
+    worker->userdata = userdata;
+    worker->shares.places = PACKET_PROCESS_SLOTS_MAX;
+
+    r = start(worker, failure);
+    if (r != 0)
+        return r;
+
+    DL_APPEND(workplace->workers, worker);
+    *ret = TAKE_PTR(worker);
+    return 0;
+}
+
+Worker *worker_free(Worker *worker)
+{
+    if (!worker)
+        return NULL;
+
+    assert(!worker->jobs);
+    DL_DELETE(worker->workplace->workers, worker);
+    packet_process_free(worker->process);
+    free(worker);
+    return NULL;
+}
+
+void worker_fail(Worker *worker, const char *reason)
+{
+    packet_process_fail(worker->process, reason);
+}
+
+bool worker_has_room(const Worker *worker)
+{
+    return packet_process_has_room(worker->process) &&
+           (!worker->jobs || worker->n_sent - worker->jobs->number < WORKER_WINDOW);
+}
+
+bool worker_may_take(const Worker *worker, uid_t uid)
+{
+    return shares_may_take(&worker->shares, uid);
+}
+
+int worker_send(Worker *worker, Job *job)
+{
+    int r;
+
+    r = shares_take(&worker->shares, job->uid);
+    if (r < 0)
+        return r;
+    job->worker = worker;
+    job->slot.done = on_slot_done;
+    r = set_deadline(worker, job);
+    if (r >= 0)
+        r = packet_process_send(worker->process, &job->slot, &job->command);
+    if (r < 0) {
+        deadlines_unset(&worker->workplace->deadlines, &job->deadline);
+        shares_give_back(&worker->shares, job->uid);
+        job->worker = NULL;
+        return r;
+    }
+
+    job->place = JOB_IN_PROCESS;
+    job->number = worker->n_sent;
+    DL_APPEND(worker->jobs, job);
+    if (packet_command_is_numbered(&job->command))
+        worker->n_sent++;
+    if (job_is_probe(job)) {
+        worker->workplace->n_in_flight++;
+        worker->workplace->statistics->probes_sent++;
+    }
+    return 0;
+}
+
+bool worker_used_up(const Worker *worker)
+{
+    return worker->n_sent >= WORKER_WINDOW;
+}
+
+bool worker_idle(const Worker *worker)
+{
+    return !worker->jobs;
+}
