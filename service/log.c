@@ -19,8 +19,9 @@
 
 #define FIELDS_MAX 6
 
-/* A message or a field, with its name; longer ones are cut. */
-#define ENTRY_MAX (FAILURE_MESSAGE_MAX + QUOTE_SIZE)
+/* A message, and an entry of the journal: that or a field, with its name. Longer ones are cut. */
+#define MESSAGE_MAX (FAILURE_MESSAGE_MAX + QUOTE_SIZE)
+#define ENTRY_MAX (MESSAGE_MAX + 32)
 
 /* systemd sets JOURNAL_STREAM to "device:inode" of the stream it made; a stderr redirected since is
  * another file. */
@@ -56,7 +57,7 @@ static void __attribute__((format(printf, 4, 0)))
 log_valist(int priority, const LogField *fields, size_t n_fields, const char *format,
            va_list arguments)
 {
-    char message[ENTRY_MAX];
+    char message[MESSAGE_MAX];
 
     if (!log_enabled(priority))
         return;

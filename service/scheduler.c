@@ -18,9 +18,10 @@ struct Scheduler {
     char *packet_command;
     Workplace workplace;
     ClockWatch clock;
-    Lane *icmp;  /* without a mark; and questions */
-    Lane *ports; /* UDP without a mark, TCP, SCTP */
-    Marks marks; /* ICMP and UDP with a mark */
+    Lane *icmp;      /* without a mark; and questions */
+    Lane *ports;     /* UDP without a mark, TCP, SCTP */
+    Marks marks;     /* ICMP and UDP with a mark */
+    Lane *next_lane; /* while those who awaited a UDP turn are told: whose the next is */
 };
 
 /* Whatever is in flight now was sent by another clock than that by which it would be received. */
@@ -35,15 +36,22 @@ static void on_clock_set(void *userdata)
     marks_replace(&scheduler->marks, reason);
 }
 
-static void on_again(UdpTicket *ticket)
+static void on_again(void *userdata, UdpTicket *ticket)
 {
-    lane_put_back(CONTAINER_OF(ticket, Job, ticket));
+    Scheduler *scheduler = userdata;
+    Job *job = CONTAINER_OF(ticket, Job, ticket);
+
+    scheduler->next_lane = job->lane;
+    lane_put_back(job);
 }
 
 static void on_go(void *userdata)
 {
     Scheduler *scheduler = userdata;
 
+    if (scheduler->next_lane)
+        lane_dispatch(scheduler->next_lane);
+    scheduler->next_lane = NULL;
     lane_dispatch(scheduler->ports);
     marks_dispatch(&scheduler->marks);
 }

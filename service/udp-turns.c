@@ -12,8 +12,9 @@ struct UdpTurn {
     ProbeTarget target;
     UT_hash_handle by_target;
     const void *process;
-    unsigned n; /* in flight; above 0 between calls */
+    unsigned n; /* in flight; 0 once it has ended */
     UdpTicket *waiting;
+    UdpTurn *prev, *next; /* once it has ended */
 };
 
 /* The target as a key: all its bytes count there, those of a union that are not used too. */
@@ -55,30 +56,32 @@ static UdpTurn *get_turn(UdpTurns *turns, const ProbeTarget *target, const void 
 
 static void end_turn(UdpTurns *turns, UdpTurn *turn)
 {
-    UdpTicket *ticket;
-
     HASH_DELETE(by_target, turns->by_target, turn);
-    if (turn->waiting) {
-        DL_FOREACH (turn->waiting, ticket)
-            ticket->state = UDP_TICKET_ENDED;
-        DL_CONCAT(turns->ended, turn->waiting);
-        (void)sd_event_source_set_enabled(turns->source, SD_EVENT_ONESHOT);
+    if (!turn->waiting) {
+        free(turn);
+        return;
     }
-    free(turn);
+    DL_APPEND(turns->ended, turn);
+    (void)sd_event_source_set_enabled(turns->source, SD_EVENT_ONESHOT);
 }
 
 static int on_ended(sd_event_source *source, void *userdata)
 {
     UdpTurns *turns = userdata;
 
-    /* The last first, since each is put before those that were put back already. */
     while (turns->ended) {
-        UdpTicket *ticket = turns->ended->prev;
+        UdpTurn *turn = turns->ended;
 
-        udp_turns_leave(turns, ticket);
-        turns->again(ticket);
+        while (turn->waiting) {
+            UdpTicket *ticket = turn->waiting->prev; /* the last */
+
+            udp_turns_leave(turns, ticket);
+            turns->again(turns->userdata, ticket);
+        }
+        DL_DELETE(turns->ended, turn);
+        free(turn);
+        turns->go(turns->userdata);
     }
-    turns->go(turns->userdata);
     return 0;
 }
 
@@ -98,7 +101,14 @@ int udp_turns_init(UdpTurns *turns, sd_event *event, int64_t priority, udp_turns
 
 void udp_turns_deinit(UdpTurns *turns)
 {
-    assert(!turns->by_target && !turns->ended);
+    UdpTurn *turn, *next;
+
+    assert(!turns->by_target);
+    DL_FOREACH_SAFE (turns->ended, turn, next) {
+        assert(!turn->waiting);
+        free(turn);
+    }
+    turns->ended = NULL;
     turns->source = sd_event_source_disable_unref(turns->source);
 }
 
@@ -135,9 +145,6 @@ void udp_turns_leave(UdpTurns *turns, UdpTicket *ticket)
         break;
     case UDP_TICKET_WAITS:
         DL_DELETE(ticket->turn->waiting, ticket);
-        break;
-    case UDP_TICKET_ENDED:
-        DL_DELETE(turns->ended, ticket);
         break;
     }
 }

@@ -26,27 +26,28 @@ typedef enum UdpTicketState {
     UDP_TICKET_NONE,
     UDP_TICKET_IN_FLIGHT,
     UDP_TICKET_WAITS, /* for the end of another process's turn */
-    UDP_TICKET_ENDED, /* that turn has ended: to be told */
 } UdpTicketState;
 
 /* A probe's part in a turn; part of whatever is the probe. Begins as zeros. */
 struct UdpTicket {
     UdpTicketState state;
-    UdpTurn *turn;          /* while IN_FLIGHT or WAITS */
-    UdpTicket *prev, *next; /* while WAITS or ENDED */
+    UdpTurn *turn;          /* unless NONE */
+    UdpTicket *prev, *next; /* while WAITS */
 };
 
-/** udp_turns_again_t - a ticket waits no longer: try udp_turns_enter() again, later; called in
- * reverse order */
-typedef void (*udp_turns_again_t)(UdpTicket *ticket);
-
-/** udp_turns_go_t - all whose turn it may be now have been told */
+/**
+ * udp_turns_again_t - a ticket waits no longer: have udp_turns_enter() tried again, later
+ *
+ * Called for all who waited for a turn that has ended, the last first, and then udp_turns_go_t: now
+ * they may try, and he first who was told last.
+ */
+typedef void (*udp_turns_again_t)(void *userdata, UdpTicket *ticket);
 typedef void (*udp_turns_go_t)(void *userdata);
 
 typedef struct UdpTurns {
-    sd_event_source *source; /* on while `ended` has some */
+    sd_event_source *source; /* on while there are ended ones */
     UdpTurn *by_target;
-    UdpTicket *ended; /* waited for a turn that has ended */
+    UdpTurn *ended; /* somebody waits for them */
     udp_turns_again_t again;
     udp_turns_go_t go;
     void *userdata;

@@ -21,12 +21,15 @@
 #include "fake-packet.h"
 
 #define HELD_MAX 4096
+#define LINE_SIZE 4096
 
 typedef struct Fake {
-    const char *name;  /* that it was started by */
-    unsigned n_probes; /* that it was given */
+    const char *name;               /* that it was started by */
+    unsigned n_probes, n_questions; /* that it was given */
     int held[HELD_MAX];
     unsigned n_held;
+    char input[LINE_SIZE]; /* read and not yet handled */
+    size_t n_input;
 } Fake;
 
 /* The value of an argument in the line, or NULL; static. */
@@ -69,6 +72,19 @@ static void hold(Fake *fake, int token)
     release(fake);
 }
 
+/* Keeps a probe's answer back until SIGUSR1, which is let in by next_line() only. */
+static void keep(Fake *fake, int token)
+{
+    sigset_t release_signal;
+
+    sigemptyset(&release_signal);
+    sigaddset(&release_signal, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &release_signal, NULL);
+    if (fake->n_held == HELD_MAX)
+        exit(7);
+    fake->held[fake->n_held++] = token;
+}
+
 /*
  * Reads nothing until the pipe is full and has been for a while: whoever writes must wait, and not
  * block. Gives up after ten seconds.
@@ -89,8 +105,8 @@ static void wait_for_full_pipe(void)
         exit(6);
 }
 
-/* Says what it is: its pid, how many probes it was given, descriptors, their limit, blocked and
- * ignored signals, capabilities, environment. */
+/* Says what it is: its pid, how many probes and questions it was given, descriptors, their limit,
+ * blocked and ignored signals, capabilities, environment. */
 static void inspect(const Fake *fake, int token)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -98,7 +114,8 @@ static void inspect(const Fake *fake, int token)
     char line[256];
     FILE *status;
 
-    printf("%d inspected pid %d probes %u fds ", token, getpid(), fake->n_probes);
+    printf("%d inspected pid %d probes %u questions %u fds ", token, getpid(), fake->n_probes,
+           fake->n_questions);
     for (struct dirent *entry; (entry = readdir(directory));)
         if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != dirfd(directory))
             printf("%s.", entry->d_name);
@@ -194,6 +211,9 @@ static void handle_probe(Fake *fake, int token, const char *line)
     case FAKE_INSPECT:
         inspect(fake, token);
         break;
+    case FAKE_KEEP:
+        keep(fake, token);
+        break;
     default:
         printf("%d reply ip-4 127.0.0.1 round-trip-time 1\n", token);
     }
@@ -203,6 +223,7 @@ static void handle_question(Fake *fake, int token, const char *line)
 {
     const char *feature = argument(line, "feature");
 
+    fake->n_questions++;
     if (strcmp(feature, "release") == 0)
         release(fake);
 
@@ -214,10 +235,47 @@ static void handle_question(Fake *fake, int token, const char *line)
         printf("%d feature-support support ok\n", token);
 }
 
+static void on_release(int signal_number)
+{
+}
+
+/*
+ * The next line, or NULL at the end. SIGUSR1 releases what is kept: it is let in only here, where
+ * there is nothing to read, so that it comes after all that was written before it.
+ */
+static const char *next_line(Fake *fake, char line[static LINE_SIZE])
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    char *end;
+    ssize_t n;
+
+    while (!(end = memchr(fake->input, '\n', fake->n_input))) {
+        sigset_t none;
+
+        sigemptyset(&none);
+        if (ppoll(&input, 1, NULL, &none) < 0) {
+            release(fake);
+            fflush(stdout);
+            continue;
+        }
+        n = read(STDIN_FILENO, fake->input + fake->n_input, sizeof(fake->input) - fake->n_input);
+        if (n <= 0)
+            return NULL;
+        fake->n_input += (size_t)n;
+    }
+
+    *end++ = '\0';
+    strcpy(line, fake->input);
+    fake->n_input -= (size_t)(end - fake->input);
+    memmove(fake->input, end, fake->n_input);
+    return line;
+}
+
 int main(int argc, char *argv[])
 {
+    const struct sigaction action = {.sa_handler = on_release};
     Fake fake = {.name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0]};
-    char line[4096], word[32];
+    char line[LINE_SIZE], word[32];
     int token;
 
     /* Whole lines, as mtr-packet's are: but buffered further than a pipe needs, so that it must
@@ -227,7 +285,8 @@ int main(int argc, char *argv[])
     while (strcmp(fake.name, FAKE_NAME_LATE) == 0 && access(FAKE_GO, F_OK) < 0)
         poll(NULL, 0, 10);
 
-    while (fgets(line, sizeof(line), stdin)) {
+    sigaction(SIGUSR1, &action, NULL);
+    while (next_line(&fake, line)) {
         if (strcmp(fake.name, FAKE_NAME_SILENT) == 0)
             continue;
         if (sscanf(line, "%d %31s", &token, word) != 2)

@@ -21,6 +21,7 @@ enum {
     FAKE_HOLD,            /* no answer until CheckSupport("release"), or FAKE_HELD_MAX are held */
     FAKE_WAIT_FOR_FULL_PIPE, /* reads no further until its pipe is full; then as FAKE_HOLD */
     FAKE_INSPECT,            /* answers with what it sees of itself */
+    FAKE_KEEP,               /* no answer until it gets SIGUSR1 */
 };
 
 /* Half of the places in a process: as many as one user alone gets. */
