@@ -482,6 +482,171 @@ static void test_trace_tcp(const void *argument)
                 "'protocol': <'tcp'>, 'timeout': <2>");
 }
 
+/*
+ * Marks
+ */
+
+static const Pair detour = {NETWORK_DETOUR_4, NETWORK_DETOUR_6};
+
+#define MARK "'mark': <uint32 " G_STRINGIFY(NETWORK_MARK) ">"
+
+/* Marked and unmarked UDP to the same port of the same target: only the way differs. */
+static void test_trace_udp_marked(const void *argument)
+{
+    int ip_version = GPOINTER_TO_INT(argument);
+
+    trace_twice(ip_version, "'protocol': <'udp'>, 'port': <53>", of(target, ip_version),
+                "'protocol': <'udp'>, 'port': <53>, 'timeout': <1>, " MARK);
+}
+
+/* Counts the probes to the target, and not what else belongs to a TCP connection. */
+static void count_probes(const char *name, const char *protocol, int ip_version, const char *marks)
+{
+    static const Pair destination = {"ip daddr", "ip6 daddr"};
+
+    network_count_start(name, "%s %s meta l4proto %s %s meta mark %s", of(destination, ip_version),
+                        of(target, ip_version), nft_protocol(protocol, ip_version),
+                        strcmp(protocol, "tcp") == 0 ? "tcp flags & (syn | ack) == syn" : "",
+                        marks);
+}
+
+/* TCP may send a probe again by itself. */
+static void assert_count(const char *name, const char *protocol, unsigned n)
+{
+    if (strcmp(protocol, "tcp") == 0)
+        g_assert_cmpuint(network_count(name), >=, n);
+    else
+        g_assert_cmpuint(network_count(name), ==, n);
+}
+
+#define SOME 5
+
+/* Two callers send probes with the options that are theirs, to both versions of the target, and see
+ * by the responder which way they went. */
+static void send_some(GDBusConnection *const callers[2], const char *protocol,
+                      const char *const options[2])
+{
+    Probe probes[SOME][G_N_ELEMENTS(ip_versions)][2];
+
+    for (unsigned i = 0; i < SOME; i++)
+        for (unsigned v = 0; v < G_N_ELEMENTS(ip_versions); v++)
+            for (unsigned c = 0; c < 2; c++)
+                probe_start(&probes[i][v][c], callers[c], of(target, ip_versions[v]),
+                            "'protocol': <'%s'>, 'ttl': <1>%s", protocol, options[c]);
+    for (unsigned i = 0; i < SOME; i++)
+        for (unsigned v = 0; v < G_N_ELEMENTS(ip_versions); v++)
+            for (unsigned c = 0; c < 2; c++)
+                probe_expect(&probes[i][v][c], "ttl-expired",
+                             of(strstr(options[c], MARK) ? detour : router1, ip_versions[v]));
+}
+
+/* A mark is its probe's alone: others of the same caller, of another, before, after and at the same
+ * time leave without. */
+static void test_mark(const void *argument)
+{
+    static const char plain[] = "", zero[] = ", 'mark': <uint32 0>", marked[] = ", " MARK;
+    const char *const marked_first[][2] = {
+        {marked, marked}, {plain, plain}, {marked, plain}, {plain, marked}, {zero, zero}};
+    const char *const plain_first[][2] = {
+        {plain, plain}, {marked, marked}, {zero, zero}, {marked, plain}, {plain, marked}};
+    bool is_marked_first = GPOINTER_TO_INT(argument);
+    GDBusConnection *callers[2];
+    Fixture fixture;
+
+    network_up();
+    fixture_start(&fixture, NULL);
+    callers[0] = fixture.root;
+    callers[1] = fixture_connect(0);
+    for (unsigned p = 0; p < G_N_ELEMENTS(protocols); p++) {
+        for (unsigned v = 0; v < G_N_ELEMENTS(ip_versions); v++) {
+            g_autofree char *none = g_strdup_printf("%s%dnone", protocols[p], ip_versions[v]);
+            g_autofree char *ours = g_strdup_printf("%s%dours", protocols[p], ip_versions[v]);
+            g_autofree char *other = g_strdup_printf("%s%dother", protocols[p], ip_versions[v]);
+
+            count_probes(none, protocols[p], ip_versions[v], "0");
+            count_probes(ours, protocols[p], ip_versions[v], G_STRINGIFY(NETWORK_MARK));
+            count_probes(other, protocols[p], ip_versions[v],
+                         "!= { 0, " G_STRINGIFY(NETWORK_MARK) " }");
+        }
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(marked_first); i++)
+            send_some(callers, protocols[p], is_marked_first ? marked_first[i] : plain_first[i]);
+
+        for (unsigned v = 0; v < G_N_ELEMENTS(ip_versions); v++) {
+            g_autofree char *none = g_strdup_printf("%s%dnone", protocols[p], ip_versions[v]);
+            g_autofree char *ours = g_strdup_printf("%s%dours", protocols[p], ip_versions[v]);
+            g_autofree char *other = g_strdup_printf("%s%dother", protocols[p], ip_versions[v]);
+
+            assert_count(none, protocols[p], 6 * SOME);
+            assert_count(ours, protocols[p], 4 * SOME);
+            g_assert_cmpuint(network_count(other), ==, 0);
+        }
+    }
+    fixture_disconnect(callers[1]);
+    fixture_stop(&fixture);
+    network_down();
+}
+
+/* Several marks at once: each probe leaves with its own. */
+static void test_marks(void)
+{
+    static const char *const marks[] = {"0", "1", "0x80000000", "0xffffffff"};
+    Fixture fixture;
+
+    network_up();
+    fixture_start(&fixture, NULL);
+    for (unsigned p = 0; p < G_N_ELEMENTS(protocols); p++) {
+        Probe probes[SOME][G_N_ELEMENTS(marks)];
+
+        for (unsigned m = 0; m < G_N_ELEMENTS(marks); m++) {
+            g_autofree char *name = g_strdup_printf("%s%u", protocols[p], m);
+
+            count_probes(name, protocols[p], 4, marks[m]);
+        }
+        for (unsigned i = 0; i < SOME; i++)
+            for (unsigned m = 0; m < G_N_ELEMENTS(marks); m++)
+                probe_start(&probes[i][m], fixture.root, NETWORK_TARGET_4,
+                            "'protocol': <'%s'>, 'mark': <uint32 %s>", protocols[p], marks[m]);
+        for (unsigned i = 0; i < SOME; i++)
+            for (unsigned m = 0; m < G_N_ELEMENTS(marks); m++)
+                probe_expect(&probes[i][m], "reply", NETWORK_TARGET_4);
+        for (unsigned m = 0; m < G_N_ELEMENTS(marks); m++) {
+            g_autofree char *name = g_strdup_printf("%s%u", protocols[p], m);
+
+            assert_count(name, protocols[p], SOME);
+        }
+    }
+    fixture_stop(&fixture);
+    network_down();
+}
+
+/*
+ * Other protocols beside TCP
+ */
+
+/*
+ * Every mtr-packet reads all ICMP of the host. An expired TCP probe it knows by its source port
+ * alone, which it takes for the sequence number of a probe of its own, of whatever protocol: so the
+ * answer to one process's TCP would do for the ICMP, or the marked UDP, of another that counts as
+ * far.
+ */
+
+static void test_crossing_icmp(const void *argument)
+{
+    int ip_version = GPOINTER_TO_INT(argument);
+
+    trace_twice(ip_version, "'protocol': <'tcp'>", of(hole, ip_version),
+                "'protocol': <'icmp'>, 'timeout': <1>");
+}
+
+static void test_crossing_marked(const void *argument)
+{
+    g_autofree char *options =
+        g_strdup_printf("'protocol': <'%s'>, 'timeout': <1>, " MARK, (const char *)argument);
+
+    trace_twice(4, "'protocol': <'tcp'>", NETWORK_TARGET_4, options);
+}
+
 static void add_tests(void)
 {
     void *four = GINT_TO_POINTER(4), *six = GINT_TO_POINTER(6);
@@ -495,6 +660,15 @@ static void add_tests(void)
     g_test_add_func("/network/local-ip", test_local_ip);
     g_test_add_data_func("/network/two-callers/tcp-4", four, test_trace_tcp);
     g_test_add_data_func("/network/two-callers/tcp-6", six, test_trace_tcp);
+    g_test_add_data_func("/network/mark/marked-first", GINT_TO_POINTER(true), test_mark);
+    g_test_add_data_func("/network/mark/plain-first", GINT_TO_POINTER(false), test_mark);
+    g_test_add_func("/network/mark/several", test_marks);
+    g_test_add_data_func("/network/mark/udp-port-4", four, test_trace_udp_marked);
+    g_test_add_data_func("/network/mark/udp-port-6", six, test_trace_udp_marked);
+    g_test_add_data_func("/network/crossing/icmp-4", four, test_crossing_icmp);
+    g_test_add_data_func("/network/crossing/icmp-6", six, test_crossing_icmp);
+    g_test_add_data_func("/network/crossing/marked-icmp", "icmp", test_crossing_marked);
+    g_test_add_data_func("/network/crossing/marked-udp", "udp", test_crossing_marked);
 }
 
 int main(int argc, char *argv[])
