@@ -283,6 +283,27 @@ void answer_clear(Answer *answer)
     answer->done = false;
 }
 
+GVariant *get_property(GDBusConnection *connection, const char *name)
+{
+    GVariant *value;
+    Answer answer;
+
+    call_full(&answer, connection, "org.freedesktop.DBus.Properties", "Get",
+              g_variant_new("(ss)", SERVICE_INTERFACE, name));
+    call_wait(&answer);
+    g_assert_cmpstr(answer.message, ==, NULL);
+    g_variant_get(answer.value, "(v)", &value);
+    answer_clear(&answer);
+    return value;
+}
+
+unsigned get_number(GDBusConnection *connection, const char *name)
+{
+    g_autoptr(GVariant) value = get_property(connection, name);
+
+    return g_variant_get_uint32(value);
+}
+
 GVariant *probe_arguments(const char *host, const char *options)
 {
     g_autoptr(GError) error = NULL;

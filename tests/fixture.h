@@ -135,6 +135,12 @@ void wait_until(const bool *flag);
 /** answer_clear() - free what the answer holds; it may be used again */
 void answer_clear(Answer *answer);
 
+/** get_property() - a property of the service's interface, to be freed */
+GVariant *get_property(GDBusConnection *connection, const char *name);
+
+/** get_number() - one that is a u */
+unsigned get_number(GDBusConnection *connection, const char *name);
+
 /** probe_arguments() - the arguments of Probe; @options is GVariant text of an a{sv}, or NULL for
  * none */
 GVariant *probe_arguments(const char *host, const char *options);

@@ -414,20 +414,6 @@ static void on_signal(GDBusConnection *connection, const char *sender, const cha
     *(GVariant **)userdata = g_variant_ref(parameters);
 }
 
-static GVariant *get_property(GDBusConnection *connection, const char *name)
-{
-    GVariant *value;
-    Answer answer;
-
-    call_full(&answer, connection, "org.freedesktop.DBus.Properties", "Get",
-              g_variant_new("(ss)", SERVICE_INTERFACE, name));
-    call_wait(&answer);
-    g_assert_null(answer.error);
-    g_variant_get(answer.value, "(v)", &value);
-    answer_clear(&answer);
-    return value;
-}
-
 static void test_properties(void)
 {
     static const char *const features[] = {"send-probe", "ip-4", "ip-6", "icmp", "udp", "tcp"};
