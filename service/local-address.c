@@ -3,8 +3,10 @@
 #include "local-address.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "util.h"
@@ -24,6 +26,39 @@ static bool is_loopback(const ProbeTarget *address)
         return host >> 24 == IN_LOOPBACKNET && host != 0x7fffffff;
     }
     return IN6_IS_ADDR_LOOPBACK(&address->ipv6);
+}
+
+/* Looks through the IPv4 addresses of all interfaces. The kernel sends from a secondary address to
+ * itself with the primary one of its subnet as the source, so that what is_own() asks does not
+ * tell. Returns 1 if @address is there, else 0. */
+static int is_on_interface(const ProbeTarget *address)
+{
+    _cleanup_(close_fdp) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    _cleanup_(freep) struct ifreq *entries = NULL;
+    struct ifconf list = {0};
+    int capacity;
+
+    if (fd < 0)
+        return -errno;
+    if (ioctl(fd, SIOCGIFCONF, &list) < 0)
+        return -errno;
+    capacity = list.ifc_len + 16 * (int)sizeof(*entries); /* some may come meanwhile */
+    entries = malloc((size_t)capacity);
+    if (!entries)
+        return -ENOMEM;
+    list.ifc_len = capacity;
+    list.ifc_req = entries;
+    if (ioctl(fd, SIOCGIFCONF, &list) < 0)
+        return -errno;
+
+    for (size_t i = 0; i < (size_t)list.ifc_len / sizeof(*entries); i++) {
+        struct sockaddr_in own;
+
+        memcpy(&own, &entries[i].ifr_addr, sizeof(own));
+        if (own.sin_addr.s_addr == address->ipv4.s_addr)
+            return 1;
+    }
+    return 0;
 }
 
 /* Connecting a UDP socket sends nothing, but has the kernel choose the source. Returns 1 if it
@@ -63,6 +98,8 @@ int local_address_check(const ProbeTarget *address, Failure *failure)
     int r;
 
     r = is_loopback(address) ? 1 : is_own(address);
+    if (r == 0 && address->ip_version == 4)
+        r = is_on_interface(address);
     if (r < 0)
         return r;
     if (r == 0)
