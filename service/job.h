@@ -47,12 +47,11 @@ struct Job {
 
     /* while IN_PROCESS */
     Worker *worker;
-    Job *prev, *next; /* in the order they were sent */
     PacketSlot slot;
-    uint64_t number;    /* of probes that the process was given before */
     Deadline deadline;  /* until it is answered for, then until the process hangs */
     uint64_t hung_usec; /* when it hangs if it has not answered */
     bool timed_out;     /* answered for by the deadline */
+    unsigned n_sent;    /* times that it was sent */
 };
 
 /**

@@ -25,6 +25,7 @@ struct Lane {
     unsigned n_retiring;
     Worker *ended[LANE_RETIRING_MAX + 1]; /* to be freed */
     unsigned n_ended;
+    unsigned range;              /* of numbers, that the last process has */
     sd_event_source *end_source; /* on while there are such, and what waits is to go on */
 
     FairQueue waiting;
@@ -88,10 +89,44 @@ static const WorkerEvents worker_events = {
     .lost = on_lost,
 };
 
+static bool is_retiring(const Lane *lane, const Numbers *numbers)
+{
+    for (unsigned i = 0; i < lane->n_retiring; i++)
+        if (worker_numbers(lane->retiring[i])->skip == numbers->skip)
+            return true;
+    return false;
+}
+
+/*
+ * The numbers for another process beside those that retire. Where there are several ranges they
+ * take turns: so what is still on its way to a process that was lost finds nobody.
+ */
+static Numbers next_numbers(Lane *lane)
+{
+    Numbers numbers = {.life = NUMBERS_SHARED_LIFE};
+
+    if (lane->kind == LANE_SHARED_NUMBERS)
+        return numbers;
+
+    numbers.life = NUMBERS_OWN_LIFE;
+    do {
+        lane->range = (lane->range + 1) % NUMBERS_OWN_RANGES;
+        numbers.skip = NUMBERS_SHARED_LIFE + lane->range * NUMBERS_OWN_SIZE;
+    } while (is_retiring(lane, &numbers)); /* never all, see retiring_max() */
+    return numbers;
+}
+
+/* How many processes may retire at a time: another must have numbers. */
+static unsigned retiring_max(const Lane *lane)
+{
+    return lane->kind == LANE_SHARED_NUMBERS ? LANE_RETIRING_MAX : NUMBERS_OWN_RANGES - 1;
+}
+
 /* Starts a process; what waits fails if there is none to be had. */
 static void start(Lane *lane)
 {
     Failure failure;
+    Numbers numbers;
     int r;
 
     r = restart_begin(&lane->restart, &failure);
@@ -100,7 +135,8 @@ static void start(Lane *lane)
         return;
     }
 
-    r = worker_new(&lane->worker, lane->workplace, &worker_events, lane, &failure);
+    numbers = next_numbers(lane);
+    r = worker_new(&lane->worker, lane->workplace, &numbers, &worker_events, lane, &failure);
     if (r < 0)
         failure_set(&failure, OUTCOME_PROCESS, "mtr-packet cannot be started: %s", strerror(-r));
     if (r != 0) {
@@ -173,8 +209,8 @@ static void retire(Lane *lane)
  * there is a place for itself. */
 static bool find_room(Lane *lane)
 {
-    if (lane->worker && lane->kind == LANE_FRESH_PROCESSES && worker_used_up(lane->worker)) {
-        if (lane->n_retiring == LANE_RETIRING_MAX)
+    if (lane->worker && worker_used_up(lane->worker)) {
+        if (lane->n_retiring == retiring_max(lane))
             return false;
         retire(lane);
     }

@@ -6,10 +6,9 @@
  * process is started when a job waits and there is none, and again, after a pause if need be, when
  * it was lost.
  *
- * mtr-packet matches an answer to ICMP by a number, which it gives out anew after some 32 500
- * probes: a late answer would become that of another probe. So where a lane may, it gives a process
- * up before that and starts a fresh one, with another id; the old one ends when its last job is
- * out. Where there must be one process only, probes wait until the numbers are free.
+ * A process that has used its numbers up, see numbers.h, is followed by another at once; the old
+ * one ends when its last job is out. If too many old ones are not done yet, or there are no numbers
+ * for another, probes wait.
  */
 
 #include <stdbool.h>
@@ -23,8 +22,8 @@
 #define LANE_RETIRING_MAX 4
 
 typedef enum LaneKind {
-    LANE_ONE_PROCESS,     /* never two at a time */
-    LANE_FRESH_PROCESSES, /* one that takes jobs; it is replaced before its numbers repeat */
+    LANE_SHARED_NUMBERS, /* its processes are told apart by their ids */
+    LANE_OWN_NUMBERS,    /* by their numbers; there is only one such lane */
 } LaneKind;
 
 /** lane_quiet_t - a lane has nothing in its processes, and nothing that it may put there; do not

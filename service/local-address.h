@@ -13,8 +13,8 @@
  * @failure: filled in on a positive return
  *
  * It may if it is loopback, if the kernel itself would send from it to itself, or if it is on an
- * interface. (That a socket can be bound to an address says nothing: it can to multicast and broadcast addresses, and under
- * ip_nonlocal_bind to any.) No packet is sent for this.
+ * interface. (That a socket can be bound to an address says nothing: it can to multicast and
+ * broadcast addresses, and under ip_nonlocal_bind to any.) No packet is sent for this.
  *
  * Return: 0, OUTCOME_INVALID_ARGS, or a negative errno if that cannot be found out.
  */

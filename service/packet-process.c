@@ -16,17 +16,11 @@
 #include "line-buffer.h"
 #include "log.h"
 #include "packet-spawn.h"
+#include "packet-start.h"
 #include "write-queue.h"
 
 /* How long a child that closed one of its pipes may take to exit, in microseconds. */
 #define EXIT_USEC (1000 * 1000ULL)
-
-typedef struct Question {
-    PacketSlot slot;
-    PacketProcess *process;
-    PacketCommand command;
-    unsigned number;
-} Question;
 
 struct PacketProcess {
     sd_event *event;
@@ -43,9 +37,7 @@ struct PacketProcess {
     bool started;      /* answered its first questions */
     const char *ended; /* set when it takes no commands any more: what it did */
     bool lost;
-    PacketSupport support;
-    Question questions[PACKET_SUPPORT_QUESTIONS];
-    unsigned n_unanswered; /* questions */
+    PacketStart *start_commands; /* its first */
 
     PacketSlot *slots; /* commands in the process, by token */
     int last_token;
@@ -88,7 +80,8 @@ static void log_lost(PacketProcess *process, const char *reason, unsigned n_comm
 
 void packet_process_fail(PacketProcess *process, const char *reason)
 {
-    unsigned n = HASH_CNT(by_token, process->slots) - process->n_unanswered;
+    unsigned n =
+        HASH_CNT(by_token, process->slots) - packet_start_unanswered(process->start_commands);
     Failure failure;
 
     if (process->lost)
@@ -332,7 +325,7 @@ bool packet_process_has_room(const PacketProcess *process)
 
 static void log_started(PacketProcess *process)
 {
-    const char *version = process->support.version;
+    const char *version = packet_start_support(process->start_commands)->version;
     char pid[16];
     const LogField fields[] = {
         {"MESSAGE_ID", LOG_ID_PROCESS_STARTED},
@@ -347,46 +340,18 @@ static void log_started(PacketProcess *process)
               process->name, pid, version[0] ? version : "unknown");
 }
 
-static void on_answer(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
+static void on_started(void *userdata, const char *problem)
 {
-    Question *question = CONTAINER_OF(slot, Question, slot);
-    PacketProcess *process = question->process;
+    PacketProcess *process = userdata;
 
-    process->n_unanswered--;
-    if (failure)
-        return; /* lost: its owner is told */
-
-    packet_support_answer(&process->support, question->number, reply);
-    if (process->n_unanswered > 0)
-        return;
-
-    if (!packet_support_can_probe(&process->support)) {
-        packet_process_fail(process,
-                            "cannot send probes: it says that it does not support send-probe");
+    if (problem) {
+        packet_process_fail(process, problem);
         return;
     }
-
     (void)sd_event_source_set_enabled(process->patience_source, SD_EVENT_OFF);
     process->started = true;
     log_started(process);
     process->events->ready(process->userdata);
-}
-
-static int ask(PacketProcess *process)
-{
-    int r;
-
-    for (unsigned i = 0; i < PACKET_SUPPORT_QUESTIONS; i++) {
-        Question *question = &process->questions[i];
-
-        *question = (Question){.slot.done = on_answer, .process = process, .number = i};
-        question->command = packet_support_question(i);
-        r = packet_process_send(process, &question->slot, &question->command);
-        if (r < 0)
-            return r;
-        process->n_unanswered++;
-    }
-    return 0;
 }
 
 static int watch(PacketProcess *process)
@@ -419,7 +384,7 @@ static int watch(PacketProcess *process)
     return r < 0 ? r : 0;
 }
 
-int packet_process_new(PacketProcess **ret, sd_event *event, const char *command,
+int packet_process_new(PacketProcess **ret, sd_event *event, const char *command, unsigned n_skip,
                        Statistics *statistics, const PacketProcessEvents *events, void *userdata,
                        Failure *failure)
 {
@@ -437,11 +402,15 @@ int packet_process_new(PacketProcess **ret, sd_event *event, const char *command
     line_buffer_init(&process->lines);
     quote(process->name, command);
 
+    process->start_commands = packet_start_new(process, n_skip, on_started, process);
+    if (!process->start_commands)
+        return -ENOMEM;
+
     r = packet_spawn(&process->child, command, failure);
     if (r == 0)
         r = watch(process);
     if (r == 0)
-        r = ask(process);
+        r = packet_start_begin(process->start_commands);
     if (r != 0)
         return r;
 
@@ -454,8 +423,9 @@ PacketProcess *packet_process_free(PacketProcess *process)
     if (!process)
         return NULL;
 
-    assert(HASH_CNT(by_token, process->slots) == process->n_unanswered);
+    assert(HASH_CNT(by_token, process->slots) == packet_start_unanswered(process->start_commands));
     HASH_CLEAR(by_token, process->slots);
+    packet_start_free(process->start_commands);
 
     sd_event_source_disable_unref(process->exit_source);
     sd_event_source_disable_unref(process->reply_source);
@@ -480,5 +450,5 @@ pid_t packet_process_pid(const PacketProcess *process)
 
 const PacketSupport *packet_process_support(const PacketProcess *process)
 {
-    return &process->support;
+    return packet_start_support(process->start_commands);
 }

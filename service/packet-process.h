@@ -78,6 +78,7 @@ typedef struct PacketProcessEvents {
  * @ret: the process, only on success
  * @event: the loop it lives on; borrowed for its whole life
  * @command: see packet_spawn()
+ * @n_skip: how many sequence numbers it is to skip before it is ready
  * @statistics: where it counts; borrowed for its whole life
  * @events, @userdata: who is told; borrowed for its whole life. No event comes before this function
  * has returned.
@@ -86,7 +87,7 @@ typedef struct PacketProcessEvents {
  * Return: 0, OUTCOME_PROCESS if there is no such program or no process to be had, or a negative
  * errno.
  */
-int packet_process_new(PacketProcess **ret, sd_event *event, const char *command,
+int packet_process_new(PacketProcess **ret, sd_event *event, const char *command, unsigned n_skip,
                        Statistics *statistics, const PacketProcessEvents *events, void *userdata,
                        Failure *failure);
 

@@ -75,6 +75,9 @@ size_t packet_command_format(const PacketCommand *command, int token,
     if (asks_for_mark(command))
         return append(line, 0,
                       "%d send-probe ip-4 127.0.0.1 protocol tcp timeout 1 port 9 mark 1\n", token);
+    /* A number is given before the address is looked at. */
+    if (command->kind == PACKET_SKIP_NUMBER)
+        return append(line, 0, "%d send-probe ip-4 none\n", token);
     if (command->kind == PACKET_CHECK_SUPPORT)
         return append(line, 0, "%d check-support feature %s\n", token, command->feature);
 
@@ -157,6 +160,25 @@ int packet_reply_parse(PacketReply *ret, char *line, size_t length)
 
     *ret = reply;
     return 0;
+}
+
+/* Whether the command is a probe by a connection, whose source port is its sequence number. */
+static bool connects(const PacketCommand *command)
+{
+    return command->kind == PACKET_SEND_PROBE &&
+           (command->options.protocol == PROBE_TCP || command->options.protocol == PROBE_SCTP);
+}
+
+bool packet_reply_misread(const PacketCommand *command, const PacketReply *reply)
+{
+    return connects(command) && reply->n_arguments == 0 &&
+           (strcmp(reply->word, "no-route") == 0 || strcmp(reply->word, "no-route-host") == 0);
+}
+
+bool packet_reply_used_numbers(const PacketCommand *command, const PacketReply *reply)
+{
+    return connects(command) && (strcmp(reply->word, "address-in-use") == 0 ||
+                                 strcmp(reply->word, "address-not-available") == 0);
 }
 
 const char *packet_reply_argument(const PacketReply *reply, const char *name)

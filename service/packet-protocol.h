@@ -31,6 +31,7 @@
 
 typedef enum PacketCommandKind {
     PACKET_SEND_PROBE,
+    PACKET_SKIP_NUMBER,   /* sends nothing, but uses a sequence number up */
     PACKET_CHECK_SUPPORT, /* of a feature; for `mark` it is a probe, since mtr-packet says that it
                              supports marks where it may not set them */
 } PacketCommandKind;
@@ -138,6 +139,22 @@ bool packet_command_is_numbered(const PacketCommand *command);
  */
 const char *packet_reply_distrust(const PacketCommand *command, const PacketReply *reply,
                                   uint64_t span_usec);
+
+/**
+ * packet_reply_misread() - whether a reply may be another than it says
+ *
+ * That a TCP or SCTP probe expired comes to mtr-packet twice, with the router's name and without.
+ * If it sees the second first, it says `no-route` and nothing else; which it also says if there is
+ * no route.
+ */
+bool packet_reply_misread(const PacketCommand *command, const PacketReply *reply);
+
+/**
+ * packet_reply_used_numbers() - whether the probe used up more sequence numbers than its own
+ *
+ * mtr-packet looks for a port through all of them before it says that there is none.
+ */
+bool packet_reply_used_numbers(const PacketCommand *command, const PacketReply *reply);
 
 /** packet_reply_argument() - the value of the first argument with this name, or NULL */
 const char *packet_reply_argument(const PacketReply *reply, const char *name);

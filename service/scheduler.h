@@ -6,9 +6,9 @@
  *
  *   - one for ICMP, and for questions: each open TCP probe costs a process a system call a loop,
  * and with hundreds of them a ping in the same process shows several times its round trip;
- *   - one for UDP, TCP and SCTP: never two, because mtr-packet tells their answers apart by ports,
+ *   - one for UDP, TCP and SCTP: mtr-packet tells the answers to TCP and SCTP apart by a port only,
  * which every process counts from the same start. Two of them tracing TCP at once take each other's
- * hops for their own;
+ * hops for their own, and so does any other that has a probe of the same number, see numbers.h;
  *   - one for each routing mark that ICMP or UDP is sent with, see marks.h. (TCP and SCTP have a
  * socket for each probe, and their marks stay with it.)
  *

@@ -10,7 +10,7 @@
 /* Begins as zeros. Who does what is counted has a pointer to it, and counts. */
 typedef struct Statistics {
     uint64_t probes_sent; /* written to mtr-packet; each is counted below once it has ended, unless
-                             its process was lost */
+                             its process was lost, or it was sent again */
     uint64_t replies, ttl_expired, no_reply, other_results;
     uint64_t processes_started, processes_lost;
     uint64_t bytes_in, bytes_out;      /* from and to mtr-packet */

@@ -19,6 +19,9 @@
 /* Tries for a process id whose low 16 bits are nobody else's. */
 #define PID_TRIES 8
 
+/* How often a probe is sent while its answer may be misread. One in a hundred is. */
+#define SENT_MAX 4
+
 /* Answers that are kept. Callers think the questions up, so there is a bound. */
 #define KNOWN_MAX 64
 
@@ -34,13 +37,22 @@ struct Worker {
     const WorkerEvents *events;
     void *userdata;
 
-    Job *jobs;       /* in the process, in the order they were sent */
-    uint64_t n_sent; /* probes over its whole life */
-    Shares shares;
+    Numbers numbers;
+    unsigned n_used; /* of those, over its whole life */
+    Shares shares;   /* of places for jobs */
 
     Known known[KNOWN_MAX];
     unsigned n_known;
 };
+
+static void note_sent(Worker *worker, Job *job)
+{
+    job->n_sent++;
+    if (packet_command_is_numbered(&job->command))
+        worker->n_used++;
+    if (job_is_probe(job))
+        worker->workplace->statistics->probes_sent++;
+}
 
 /* A probe that was sent has ended. */
 static void note_result(Worker *worker, const Job *job, const char *word)
@@ -85,6 +97,12 @@ static void on_timeout(Deadline *deadline)
     job_answer(job, &no_reply, NULL);
 }
 
+/* When mtr-packet hangs if it has not answered a probe that is sent now. */
+static uint64_t hung_usec(const Job *job)
+{
+    return deadlines_now() + packet_command_seconds(&job->command) * 1000000ULL + HUNG_USEC;
+}
+
 /* A probe's time runs from here: it is about to be written. */
 static int set_deadline(Worker *worker, Job *job)
 {
@@ -94,7 +112,7 @@ static int set_deadline(Worker *worker, Job *job)
     if (!job_is_probe(job))
         return deadlines_set(deadlines, &job->deadline, now + PACKET_PROCESS_ANSWER_USEC, on_hung);
 
-    job->hung_usec = now + packet_command_seconds(&job->command) * 1000000ULL + HUNG_USEC;
+    job->hung_usec = hung_usec(job);
     return deadlines_set(deadlines, &job->deadline, now + job->command.options.timeout_usec,
                          on_timeout);
 }
@@ -131,13 +149,32 @@ bool worker_knows(const Worker *worker, const char *feature, bool *ret_supported
     return false;
 }
 
+/*
+ * Sends a probe again whose answer may be misread. It is the same probe: it keeps its place and its
+ * deadline. False if it cannot be, or was often enough.
+ */
+static bool send_again(Worker *worker, Job *job)
+{
+    if (!job->done || job->timed_out || job->n_sent == SENT_MAX ||
+        !packet_process_has_room(worker->process) ||
+        packet_process_send(worker->process, &job->slot, &job->command) < 0)
+        return false;
+    job->hung_usec = hung_usec(job);
+    note_sent(worker, job);
+    return true;
+}
+
 static void on_slot_done(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
 {
     Job *job = CONTAINER_OF(slot, Job, slot);
     Worker *worker = job->worker;
 
+    if (reply && packet_reply_misread(&job->command, reply) && send_again(worker, job))
+        return;
+    if (reply && packet_reply_used_numbers(&job->command, reply))
+        worker->n_used = worker->numbers.life;
+
     deadlines_unset(&worker->workplace->deadlines, &job->deadline);
-    DL_DELETE(worker->jobs, job);
     shares_give_back(&worker->shares, job->uid);
     job->worker = NULL;
     job->place = JOB_NOWHERE;
@@ -210,7 +247,8 @@ static int start(Worker *worker, Failure *failure)
         PacketProcess *process;
 
         r = packet_process_new(&process, workplace->event, workplace->packet_command,
-                               workplace->statistics, &process_events, worker, failure);
+                               worker->numbers.skip, workplace->statistics, &process_events, worker,
+                               failure);
         if (r != 0)
             break;
         if (!pid_is_taken(workplace, packet_process_pid(process))) {
@@ -231,8 +269,8 @@ static int start(Worker *worker, Failure *failure)
     return r;
 }
 
-int worker_new(Worker **ret, Workplace *workplace, const WorkerEvents *events, void *userdata,
-               Failure *failure)
+int worker_new(Worker **ret, Workplace *workplace, const Numbers *numbers,
+               const WorkerEvents *events, void *userdata, Failure *failure)
 {
     _cleanup_(freep) Worker *worker = NULL;
     int r;
@@ -241,6 +279,7 @@ int worker_new(Worker **ret, Workplace *workplace, const WorkerEvents *events, v
     if (!worker)
         return -ENOMEM;
     worker->workplace = workplace;
+    worker->numbers = *numbers;
     worker->events = events;
     worker->userdata = userdata;
     worker->shares.places = PACKET_PROCESS_SLOTS_MAX;
@@ -259,7 +298,7 @@ Worker *worker_free(Worker *worker)
     if (!worker)
         return NULL;
 
-    assert(!worker->jobs);
+    assert(worker_idle(worker));
     DL_DELETE(worker->workplace->workers, worker);
     packet_process_free(worker->process);
     free(worker);
@@ -273,8 +312,7 @@ void worker_fail(Worker *worker, const char *reason)
 
 bool worker_has_room(const Worker *worker)
 {
-    return packet_process_has_room(worker->process) &&
-           (!worker->jobs || worker->n_sent - worker->jobs->number < WORKER_WINDOW);
+    return !worker_used_up(worker) && packet_process_has_room(worker->process);
 }
 
 bool worker_may_take(const Worker *worker, uid_t uid)
@@ -302,23 +340,23 @@ int worker_send(Worker *worker, Job *job)
     }
 
     job->place = JOB_IN_PROCESS;
-    job->number = worker->n_sent;
-    DL_APPEND(worker->jobs, job);
-    if (packet_command_is_numbered(&job->command))
-        worker->n_sent++;
-    if (job_is_probe(job)) {
+    if (job_is_probe(job))
         worker->workplace->n_in_flight++;
-        worker->workplace->statistics->probes_sent++;
-    }
+    note_sent(worker, job);
     return 0;
+}
+
+const Numbers *worker_numbers(const Worker *worker)
+{
+    return &worker->numbers;
 }
 
 bool worker_used_up(const Worker *worker)
 {
-    return worker->n_sent >= WORKER_WINDOW;
+    return worker->n_used >= worker->numbers.life;
 }
 
 bool worker_idle(const Worker *worker)
 {
-    return !worker->jobs;
+    return worker->shares.taken == 0;
 }

@@ -13,18 +13,12 @@
 
 #include "deadlines.h"
 #include "job.h"
+#include "numbers.h"
 #include "outcome.h"
 #include "packet-process.h"
 #include "statistics.h"
 #include "udp-turns.h"
 #include "util.h"
-
-/*
- * How many probes a process may be given since the oldest that it has not answered, or over its
- * whole life where that is ended in time. Its sequence numbers begin anew after 32 500 or so, and
- * an answer is matched by number.
- */
-#define WORKER_WINDOW 32000
 
 typedef void (*worker_started_t)(void *userdata, const PacketSupport *support);
 
@@ -56,6 +50,7 @@ typedef struct WorkerEvents {
  * worker_new() - start a process
  * @ret: the worker, only on success
  * @workplace: borrowed for its whole life
+ * @numbers: what the process has of them; copied
  * @events, @userdata: who is told; borrowed for its whole life. No event comes before this function
  * has returned.
  * @failure: filled in on a positive return
@@ -65,8 +60,8 @@ typedef struct WorkerEvents {
  *
  * Return: 0, OUTCOME_PROCESS if there is no process to be had, or a negative errno.
  */
-int worker_new(Worker **ret, Workplace *workplace, const WorkerEvents *events, void *userdata,
-               Failure *failure);
+int worker_new(Worker **ret, Workplace *workplace, const Numbers *numbers,
+               const WorkerEvents *events, void *userdata, Failure *failure);
 
 /** worker_free() - kill the process; it must have no jobs, see worker_fail(). Takes NULL, returns
  * NULL */
@@ -90,8 +85,10 @@ bool worker_may_take(const Worker *worker, uid_t uid);
  */
 int worker_send(Worker *worker, Job *job);
 
-/** worker_used_up() - whether it was given as many probes as a process may be in its life, if
- * numbers must not repeat */
+/** worker_numbers() - what the process has of them */
+const Numbers *worker_numbers(const Worker *worker);
+
+/** worker_used_up() - whether it has used its numbers up, and must not be given any more jobs */
 bool worker_used_up(const Worker *worker);
 
 /** worker_idle() - whether it has no jobs */

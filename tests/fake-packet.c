@@ -26,6 +26,7 @@
 typedef struct Fake {
     const char *name;               /* that it was started by */
     unsigned n_probes, n_questions; /* that it was given */
+    unsigned n_skipped;             /* numbers that it was told to skip */
     int held[HELD_MAX];
     unsigned n_held;
     char input[LINE_SIZE]; /* read and not yet handled */
@@ -105,8 +106,8 @@ static void wait_for_full_pipe(void)
         exit(6);
 }
 
-/* Says what it is: its pid, how many probes and questions it was given, descriptors, their limit,
- * blocked and ignored signals, capabilities, environment. */
+/* Says what it is: its pid, how many probes and questions it was given, numbers skipped,
+ * descriptors, their limit, blocked and ignored signals, capabilities, environment. */
 static void inspect(const Fake *fake, int token)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -114,8 +115,8 @@ static void inspect(const Fake *fake, int token)
     char line[256];
     FILE *status;
 
-    printf("%d inspected pid %d probes %u questions %u fds ", token, getpid(), fake->n_probes,
-           fake->n_questions);
+    printf("%d inspected pid %d probes %u questions %u skipped %u fds ", token, getpid(),
+           fake->n_probes, fake->n_questions, fake->n_skipped);
     for (struct dirent *entry; (entry = readdir(directory));)
         if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != dirfd(directory))
             printf("%s.", entry->d_name);
@@ -150,9 +151,16 @@ static void long_line(void)
 
 static void handle_probe(Fake *fake, int token, const char *line)
 {
-    const char *pattern = argument(line, "bit-pattern");
+    const char *target = argument(line, "ip-4"), *pattern;
+
+    if (target && strcmp(target, "none") == 0) {
+        fake->n_skipped++;
+        printf("%d invalid-argument\n", token);
+        return;
+    }
 
     fake->n_probes++;
+    pattern = argument(line, "bit-pattern");
     switch (pattern ? atoi(pattern) : FAKE_REPLY) {
     case FAKE_DIE:
         raise(SIGKILL);

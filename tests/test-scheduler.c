@@ -17,6 +17,7 @@
 #include "hash.h"
 #include "lane.h"
 #include "marks.h"
+#include "numbers.h"
 #include "scheduler.h"
 
 /* A probe or a question, and what came of it. */
@@ -25,8 +26,8 @@ typedef struct Asked {
     bool done;
     Outcome outcome;
     char word[32];
-    int pid;                    /* of the process that was inspected */
-    unsigned probes, questions; /* that it had been given */
+    int pid;                             /* of the process that was inspected */
+    unsigned probes, questions, skipped; /* that it had been given */
     bool supported;
 } Asked;
 
@@ -86,6 +87,7 @@ static void on_done(void *userdata, const PacketReply *reply, const Failure *fai
     asked->pid = number_of(reply, "pid");
     asked->probes = (unsigned)number_of(reply, "probes");
     asked->questions = (unsigned)number_of(reply, "questions");
+    asked->skipped = (unsigned)number_of(reply, "skipped");
     asked->supported = packet_reply_supported(&question, reply);
 }
 
@@ -198,17 +200,14 @@ static void test_share(void)
         g_assert_cmpuint(scheduler_in_flight(bench->scheduler), ==, total);
     }
 
-    /* each user's in the order they came; what is answered makes room for what waits */
+    /* what is answered makes room for what waits */
     while (n_done < 1400) {
         release(seen.pid);
         seen = inspect(bench, 1000, PROBE_ICMP, 0);
         n_done = 0;
         for (unsigned user = 0; user < G_N_ELEMENTS(wanted); user++) {
-            for (unsigned i = 0; i < wanted[user]; i++) {
+            for (unsigned i = 0; i < wanted[user]; i++)
                 n_done += asked[user][i].done;
-                if (i > 0 && asked[user][i].done)
-                    g_assert_true(asked[user][i - 1].done || i < given[user]);
-            }
         }
     }
     g_assert_cmpuint(scheduler_in_flight(bench->scheduler), ==, 0);
@@ -239,37 +238,74 @@ static void test_turns(void)
  * Numbers
  */
 
-/* The process for UDP and TCP has no twin: while 32 000 were sent since its oldest unanswered
- * probe, the others wait. */
-static void test_window(void)
+/* A process for UDP and TCP has numbers of its own, ahead of all others'. When they are used up
+ * another takes over with other numbers; and a third only when the first is done. */
+static void test_own_numbers(void)
 {
     Bench *bench = bench_new();
-    Asked kept, waiting, ping;
-    int pid;
+    Asked first, second, third, kept[2], ping;
 
-    pid = inspect(bench, 1, PROBE_TCP, 0).pid;
-    submit_probe(bench, &kept, 1, PROBE_TCP, 0, FAKE_KEEP);
-    send_many(bench, WORKER_WINDOW - 1, PROBE_UDP, 0);
+    first = inspect(bench, 1, PROBE_TCP, 0);
+    g_assert_cmpuint(first.skipped, >=, NUMBERS_SHARED_LIFE);
+    submit_probe(bench, &kept[0], 1, PROBE_TCP, 0, FAKE_KEEP);
+    send_many(bench, NUMBERS_OWN_LIFE - 3, PROBE_UDP, 0);
+    g_assert_cmpint(inspect(bench, 1, PROBE_TCP, 0).pid, ==, first.pid);
 
-    submit_probe(bench, &waiting, 2, PROBE_UDP, 0, FAKE_INSPECT);
+    second = inspect(bench, 1, PROBE_TCP, 0);
+    g_assert_cmpint(second.pid, !=, first.pid);
+    g_assert_cmpuint(second.skipped, >=, NUMBERS_SHARED_LIFE);
+    g_assert_cmpuint(ABS((int)second.skipped - (int)first.skipped), >=, NUMBERS_OWN_LIFE);
+    g_assert_cmpuint(NUMBERS_FIRST + MAX(first.skipped, second.skipped) + NUMBERS_OWN_LIFE, <,
+                     NUMBERS_LAST);
+    submit_probe(bench, &kept[1], 1, PROBE_UDP, 0, FAKE_KEEP);
+    send_many(bench, NUMBERS_OWN_LIFE - 2, PROBE_TCP, 0);
+
+    submit_probe(bench, &third, 2, PROBE_UDP, 0, FAKE_INSPECT);
     ping = inspect(bench, 2, PROBE_ICMP, 0);
-    g_assert_cmpint(ping.pid, !=, pid);
+    g_assert_cmpuint(ping.skipped, ==, 0);
     settle(bench);
-    g_assert_false(waiting.done);
+    g_assert_false(third.done);
 
-    release(pid);
-    wait_for(bench, &waiting);
-    g_assert_true(kept.done);
-    g_assert_cmpint(waiting.pid, ==, pid);
-    g_assert_cmpuint(waiting.probes, ==, WORKER_WINDOW + 2);
-
-    /* and with nothing left open, no number is in anybody's way */
-    send_many(bench, WORKER_WINDOW, PROBE_UDP, 0);
-    g_assert_cmpint(inspect(bench, 1, PROBE_TCP, 0).pid, ==, pid);
+    release(first.pid);
+    wait_for(bench, &third);
+    g_assert_true(kept[0].done);
+    g_assert_cmpuint(third.skipped, ==, first.skipped);
+    wait_gone(bench, first.pid);
+    release(second.pid);
+    wait_for(bench, &kept[1]);
+    wait_gone(bench, second.pid);
     bench_free(bench);
 }
 
-/* An ICMP process is replaced after 32 000 probes, and ends when it has answered the last. There
+/* One that is lost is followed by one with other numbers, but not by the other's that retires. */
+static void test_numbers_after_loss(void)
+{
+    Bench *bench = bench_new();
+    Asked first, second, third, kept;
+
+    first = inspect(bench, 1, PROBE_TCP, 0);
+    g_assert_cmpint(kill(first.pid, SIGKILL), ==, 0);
+    wait_gone(bench, first.pid);
+    second = inspect(bench, 1, PROBE_TCP, 0);
+    g_assert_cmpuint(second.skipped, !=, first.skipped);
+
+    submit_probe(bench, &kept, 1, PROBE_TCP, 0, FAKE_KEEP);
+    send_many(bench, NUMBERS_OWN_LIFE - 2, PROBE_UDP, 0);
+    third = inspect(bench, 1, PROBE_TCP, 0);
+    g_assert_cmpuint(third.skipped, ==, first.skipped);
+    g_assert_cmpint(kill(third.pid, SIGKILL), ==, 0);
+    wait_gone(bench, third.pid);
+    do { /* two losses in a row: there is a pause */
+        submit_probe(bench, &third, 1, PROBE_TCP, 0, FAKE_INSPECT);
+        wait_for(bench, &third);
+    } while (third.outcome == OUTCOME_PROCESS);
+    g_assert_cmpuint(third.skipped, ==, first.skipped);
+    release(second.pid);
+    wait_for(bench, &kept);
+    bench_free(bench);
+}
+
+/* An ICMP process is replaced after 16 000 probes, and ends when it has answered the last. There
  * are no more than four of those at a time. */
 static void test_retire(const void *argument)
 {
@@ -286,8 +322,8 @@ static void test_retire(const void *argument)
         for (unsigned j = 0; j < i; j++)
             g_assert_cmpint(pids[j], !=, pids[i]);
         submit_probe(bench, &kept[i], 1, PROBE_ICMP, mark, FAKE_KEEP);
-        send_many(bench, WORKER_WINDOW - 3, PROBE_ICMP, mark);
-        g_assert_cmpuint(inspect(bench, 1, PROBE_ICMP, mark).probes, ==, WORKER_WINDOW);
+        send_many(bench, NUMBERS_SHARED_LIFE - 3, PROBE_ICMP, mark);
+        g_assert_cmpuint(inspect(bench, 1, PROBE_ICMP, mark).probes, ==, NUMBERS_SHARED_LIFE);
     }
 
     /* the fifth has had its time too, and nowhere to go */
@@ -601,7 +637,8 @@ static void add_tests(void)
     setlogmask(LOG_UPTO(LOG_WARNING));
     g_test_add_func("/scheduler/share", test_share);
     g_test_add_func("/scheduler/turns", test_turns);
-    g_test_add_func("/scheduler/window", test_window);
+    g_test_add_func("/scheduler/own-numbers", test_own_numbers);
+    g_test_add_func("/scheduler/numbers-after-loss", test_numbers_after_loss);
     g_test_add_data_func("/scheduler/retire", GUINT_TO_POINTER(0), test_retire);
     g_test_add_data_func("/scheduler/retire-marked", GUINT_TO_POINTER(7), test_retire);
     g_test_add_func("/scheduler/questions", test_questions);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Which sequence numbers an mtr-packet may use. Each begins at 33000, counts on by one for each
+ * probe, and begins anew after 65535; and it takes an answer for the probe that has its number:
+ *
+ *   - of ICMP, if the process's id is there too. So a late answer, even to a probe long given up,
+ * becomes that of whoever has the number then;
+ *   - of TCP and SCTP, where the number is the source port, whatever probe has it: of whichever
+ * protocol, in whichever process. Everybody hears of every TCP probe that expires on its way.
+ *
+ * So no process uses a number twice in its life: before that, another takes over. And the processes
+ * for TCP and SCTP have numbers that no other uses at the same time, ahead of all others': those
+ * before them are skipped at the start.
+ *
+ * A number whose port somebody else has is skipped by mtr-packet itself. We do not see that, so
+ * there are spare ones, as many as three ports of eight in use.
+ */
+
+#define NUMBERS_FIRST 33000
+#define NUMBERS_LAST 65535
+
+typedef struct Numbers {
+    unsigned skip; /* how many are skipped at the start */
+    unsigned life; /* how many probes the process may be given, at one number each */
+} Numbers;
+
+/* Of the processes for ICMP, and for UDP with a mark: all of them. */
+#define NUMBERS_SHARED_LIFE 16000
+
+/* Of the processes for UDP, TCP and SCTP, one each. */
+#define NUMBERS_OWN_RANGES 2
+#define NUMBERS_OWN_SIZE ((NUMBERS_LAST - NUMBERS_FIRST - NUMBERS_SHARED_LIFE) / NUMBERS_OWN_RANGES)
+#define NUMBERS_OWN_LIFE 6000
