@@ -176,6 +176,26 @@ void fixture_launch(Fixture *fixture, const char *const argv[])
     g_bus_unwatch_name(watch);
 }
 
+void fixture_launch_unprivileged(Fixture *fixture, const char *const argv[])
+{
+    static const char *const setpriv[] = {"setpriv",
+                                          "--reuid=65534",
+                                          "--regid=65534",
+                                          "--clear-groups",
+                                          "--inh-caps=-all,+net_raw",
+                                          "--ambient-caps=-all,+net_raw",
+                                          "--bounding-set=-all,+net_raw",
+                                          "--no-new-privs"};
+    g_autoptr(GPtrArray) whole = g_ptr_array_new();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(setpriv); i++)
+        g_ptr_array_add(whole, (char *)setpriv[i]);
+    for (; *argv; argv++)
+        g_ptr_array_add(whole, (char *)*argv);
+    g_ptr_array_add(whole, NULL);
+    fixture_launch(fixture, (const char *const *)whole->pdata);
+}
+
 void fixture_start(Fixture *fixture, const char *packet_command)
 {
     fixture_start_with(fixture, packet_command, NULL);
@@ -184,21 +204,26 @@ void fixture_start(Fixture *fixture, const char *packet_command)
 void fixture_start_with(Fixture *fixture, const char *packet_command, const char *further)
 {
     g_autofree char *option = g_strdup_printf("--packet-command=%s", packet_command);
-    const char *const argv[] = {"setpriv",
-                                "--reuid=65534",
-                                "--regid=65534",
-                                "--clear-groups",
-                                "--inh-caps=-all,+net_raw",
-                                "--ambient-caps=-all,+net_raw",
-                                "--bounding-set=-all,+net_raw",
-                                "--no-new-privs",
-                                fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
-                                packet_command ? option : further,
-                                packet_command ? further : NULL,
+    const char *const argv[] = {fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
+                                packet_command ? option : further, packet_command ? further : NULL,
                                 NULL};
 
     fixture_bus(fixture);
-    fixture_launch(fixture, argv);
+    fixture_launch_unprivileged(fixture, argv);
+}
+
+void fixture_wait_probes(Fixture *fixture, unsigned in_flight, unsigned queued)
+{
+    gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+    unsigned in_flight_now, queued_now;
+
+    do {
+        in_flight_now = get_number(fixture->root, "ProbesInFlight");
+        queued_now = get_number(fixture->root, "ProbesQueued");
+        if (g_get_monotonic_time() > end)
+            g_error("%u probes are in flight and %u wait, where %u and %u were expected",
+                    in_flight_now, queued_now, in_flight, queued);
+    } while (in_flight_now != in_flight || queued_now != queued);
 }
 
 int fixture_wait_service(Fixture *fixture)
@@ -252,13 +277,14 @@ static void on_answer(GObject *source, GAsyncResult *result, void *userdata)
         g_dbus_error_strip_remote_error(error);
         answer->message = g_strdup(error->message);
     }
+    answer->answered = g_get_monotonic_time();
     answer->done = true;
 }
 
 void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
                const char *method, GVariant *arguments)
 {
-    *answer = (Answer){0};
+    *answer = (Answer){.called = g_get_monotonic_time()};
     g_dbus_connection_call(connection, SERVICE_NAME, SERVICE_PATH, interface, method, arguments,
                            NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, on_answer, answer);
 }

@@ -30,6 +30,7 @@ typedef struct Answer {
     bool done;
     GVariant *value;
     char *error, *message;
+    gint64 called, answered; /* g_get_monotonic_time() of both */
 } Answer;
 
 /**
@@ -47,6 +48,9 @@ void fixture_bus(Fixture *fixture);
  * name */
 void fixture_launch(Fixture *fixture, const char *const argv[]);
 
+/** fixture_launch_unprivileged() - the same, with the user and the capability of the unit */
+void fixture_launch_unprivileged(Fixture *fixture, const char *const argv[]);
+
 /**
  * fixture_start() - start the bus, and on it the service as its unit does, and wait until it owns
  * its name
@@ -57,6 +61,14 @@ void fixture_start(Fixture *fixture, const char *packet_command);
 
 /** fixture_start_with() - the same, with a further option for the service */
 void fixture_start_with(Fixture *fixture, const char *packet_command, const char *option);
+
+/**
+ * fixture_wait_probes() - run the main context until the service has so many probes in flight, and
+ * so many that wait to be sent
+ *
+ * It asks the service again and again. After a minute the test has failed.
+ */
+void fixture_wait_probes(Fixture *fixture, unsigned in_flight, unsigned queued);
 
 /** fixture_wait_service() - wait until the service ends by itself, and return its wait status */
 int fixture_wait_service(Fixture *fixture);

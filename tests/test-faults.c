@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "crowd.h"
 #include "fake-packet.h"
 #include "fixture.h"
 #include "sandbox.h"
@@ -307,38 +308,6 @@ static void test_results(void)
     fixture_stop(&fixture);
 }
 
-/* Connections enough for N calls at once, of which a bus lets each have no more than 128 waiting.
- */
-#define CALLS_PER_CONNECTION 110
-
-typedef struct Crowd {
-    unsigned n;
-    GDBusConnection *connections[16];
-    Answer *answers;
-} Crowd;
-
-static void crowd_start(Crowd *crowd, unsigned n, const char *host, const char *options)
-{
-    crowd->n = n;
-    crowd->answers = g_new0(Answer, n);
-    for (unsigned i = 0; i < n; i++) {
-        GDBusConnection **connection = &crowd->connections[i / CALLS_PER_CONNECTION];
-
-        if (i % CALLS_PER_CONNECTION == 0)
-            *connection = fixture_connect(0);
-        call_start(&crowd->answers[i], *connection, "Probe", probe_arguments(host, options));
-    }
-}
-
-static void crowd_end(Crowd *crowd)
-{
-    for (unsigned i = 0; i < crowd->n; i++)
-        answer_clear(&crowd->answers[i]);
-    for (unsigned i = 0; i < crowd->n; i += CALLS_PER_CONNECTION)
-        fixture_disconnect(crowd->connections[i / CALLS_PER_CONNECTION]);
-    g_free(crowd->answers);
-}
-
 /* No more than half of the places are one user's; the rest waits, and has its turn. */
 static void test_half(void)
 {
@@ -351,20 +320,13 @@ static void test_half(void)
     crowd_start(&crowd, 580, "127.0.0.1", options);
 
     /* the first 500: held until the fake had them all, and saw no more */
-    for (unsigned answered = 0; answered < FAKE_HELD_MAX;) {
+    while (crowd_answered(&crowd) < FAKE_HELD_MAX)
         g_main_context_iteration(NULL, TRUE);
-        answered = 0;
-        for (unsigned i = 0; i < crowd.n; i++)
-            answered += crowd.answers[i].done;
-    }
 
     /* The rest are in the fake, or will be before this question is: first come, first served. */
-    for (unsigned left = crowd.n; left > 0;) {
+    while (crowd_answered(&crowd) < crowd.n) {
         check_support(&answer, fixture.root, "release");
         answer_clear(&answer);
-        left = 0;
-        for (unsigned i = 0; i < crowd.n; i++)
-            left += !crowd.answers[i].done;
     }
 
     for (unsigned i = 0; i < crowd.n; i++) {
@@ -401,10 +363,9 @@ static void test_full_pipe(void)
     g_assert_null(property.error);
     answer_clear(&property);
 
-    for (unsigned i = 0; i < crowd.n; i++) {
-        call_wait(&crowd.answers[i]);
+    crowd_wait(&crowd);
+    for (unsigned i = 0; i < crowd.n; i++)
         assert_result(&crowd.answers[i], "reply");
-    }
     call_wait(&plug);
     assert_result(&plug, "reply");
     g_assert_cmpstr(answer_detail(&plug, "held"), ==, G_STRINGIFY(FAKE_HELD_MAX));

@@ -5,10 +5,10 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "crowd.h"
 #include "fixture.h"
 
 #define TCP 900
-#define TCP_PER_CONNECTION 100
 #define PINGS 200
 #define ROUNDS 5
 
@@ -38,39 +38,24 @@ static double median_ping(GDBusConnection *connection)
 /* The median of a ping among the TCP probes, in those of a ping alone. */
 static double measure(void)
 {
-    GDBusConnection *connections[TCP / TCP_PER_CONNECTION];
     double alone, among;
-    Answer answers[TCP];
     Fixture fixture;
+    Crowd crowd;
 
     fixture_start(&fixture, NULL);
     alone = median_ping(fixture.root);
 
-    for (unsigned i = 0; i < TCP; i++) {
-        GDBusConnection **connection = &connections[i / TCP_PER_CONNECTION];
-
-        if (i % TCP_PER_CONNECTION == 0)
-            *connection = fixture_connect(0);
-        call_start(&answers[i], *connection, "Probe",
-                   probe_arguments("192.0.2.2", "{'protocol': <'tcp'>, 'timeout': <60>}"));
-    }
-    while (get_number(fixture.root, "ProbesInFlight") + get_number(fixture.root, "ProbesQueued") <
-           TCP)
-        ;
-    g_assert_cmpuint(get_number(fixture.root, "ProbesInFlight"), ==, 500);
-    g_assert_cmpuint(get_number(fixture.root, "ProbesQueued"), ==, TCP - 500);
+    crowd_start(&crowd, TCP, "192.0.2.2", "{'protocol': <'tcp'>, 'timeout': <60>}");
+    fixture_wait_probes(&fixture, 500, TCP - 500);
 
     among = median_ping(fixture.root);
     g_test_message("alone %.3f ms, among %d TCP probes %.3f ms", alone, TCP, among);
 
     g_assert_cmpint(fixture_end_service(&fixture, SIGTERM), ==, 0);
-    for (unsigned i = 0; i < TCP; i++) {
-        call_wait(&answers[i]);
-        assert_error(&answers[i], ERROR_CANCELLED, "stopped");
-        answer_clear(&answers[i]);
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(connections); i++)
-        fixture_disconnect(connections[i]);
+    crowd_wait(&crowd);
+    for (unsigned i = 0; i < crowd.n; i++)
+        assert_error(&crowd.answers[i], ERROR_CANCELLED, "stopped");
+    crowd_end(&crowd);
     fixture_stop(&fixture);
     return among / alone;
 }
