@@ -306,6 +306,7 @@ int lane_new(Lane **ret, Workplace *workplace, LaneKind kind, lane_quiet_t quiet
     lane->quiet = quiet;
     lane->userdata = userdata;
     lane->open = true;
+    lane->range = NUMBERS_OWN_RANGES - 1; /* the first comes next */
 
     r = sd_event_add_defer(workplace->event, &lane->end_source, on_ended, lane);
     if (r >= 0)
