@@ -15,7 +15,7 @@
  * before them are skipped at the start.
  *
  * A number whose port somebody else has is skipped by mtr-packet itself. We do not see that, so
- * there are spare ones, as many as three ports of eight in use.
+ * there are spare ones, enough for a quarter of all ports in use.
  */
 
 #define NUMBERS_FIRST 33000

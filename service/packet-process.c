@@ -438,6 +438,16 @@ PacketProcess *packet_process_free(PacketProcess *process)
     return NULL;
 }
 
+void packet_process_hold(PacketProcess *process)
+{
+    write_queue_hold(&process->commands);
+}
+
+void packet_process_release(PacketProcess *process)
+{
+    write_queue_release(&process->commands);
+}
+
 bool packet_process_is_ready(const PacketProcess *process)
 {
     return process->started;

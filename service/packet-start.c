@@ -36,22 +36,23 @@ static const PacketCommand skip_command = {.kind = PACKET_SKIP_NUMBER};
 
 static void on_skipped(PacketSlot *slot, const PacketReply *reply, const Failure *failure);
 
-/* Gives as many skips as there are places for. */
+/* Gives as many skips as there are places for; all in one write, or they would take longer than all
+ * else at a start. */
 static int skip(PacketStart *start)
 {
-    unsigned n = start->n_skip < SKIPS_MAX ? start->n_skip : SKIPS_MAX;
+    int r = 0;
 
-    for (unsigned i = 0; i < n; i++) {
-        int r;
-
+    packet_process_hold(start->process);
+    for (unsigned i = 0; r >= 0 && i < SKIPS_MAX && start->n_skip > 0; i++) {
         start->skips[i] = (Skip){.slot.done = on_skipped, .start = start};
         r = packet_process_send(start->process, &start->skips[i].slot, &skip_command);
-        if (r < 0)
-            return r;
-        start->n_unanswered++;
+        if (r >= 0) {
+            start->n_unanswered++;
+            start->n_skip--;
+        }
     }
-    start->n_skip -= n;
-    return 0;
+    packet_process_release(start->process);
+    return r;
 }
 
 /* Goes on when all that was given is answered. */

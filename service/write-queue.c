@@ -96,6 +96,18 @@ void write_queue_commit(WriteQueue *queue, size_t size)
     size_t waited = queue->length;
 
     queue->length += size;
-    if (waited == 0)
+    if (waited == 0 && !queue->held)
+        flush(queue);
+}
+
+void write_queue_hold(WriteQueue *queue)
+{
+    queue->held = true;
+}
+
+void write_queue_release(WriteQueue *queue)
+{
+    queue->held = false;
+    if (queue->length > 0 && !queue->is_broken)
         flush(queue);
 }

@@ -25,6 +25,7 @@ typedef struct WriteQueue {
     write_queue_broken_t broken;
     void *userdata;
     bool is_broken;
+    bool held;               /* what is committed waits for write_queue_release() */
     sd_event_source *source; /* for room while something waits, and for the end always */
     char *data;
     size_t length, size; /* bytes that wait, and that `data` has room for */
@@ -56,3 +57,9 @@ char *write_queue_reserve(WriteQueue *queue, size_t size);
  * They follow what waits.
  */
 void write_queue_commit(WriteQueue *queue, size_t size);
+
+/** write_queue_hold() - write nothing until write_queue_release(): one write for many commits */
+void write_queue_hold(WriteQueue *queue);
+
+/** write_queue_release() - write what waits, see write_queue_hold() */
+void write_queue_release(WriteQueue *queue);
