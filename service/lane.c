@@ -320,16 +320,6 @@ int lane_new(Lane **ret, Workplace *workplace, LaneKind kind, lane_quiet_t quiet
     return 0;
 }
 
-/* Gives the processes up; those without jobs too if @idle. */
-static void fail_workers(Lane *lane, bool idle, const char *reason)
-{
-    for (unsigned i = lane->n_retiring; i > 0; i--)
-        worker_fail(lane->retiring[i - 1],
-                    reason); /* takes it out, and fills its place from behind */
-    if (lane->worker && (idle || !worker_idle(lane->worker)))
-        worker_fail(lane->worker, reason);
-}
-
 Lane *lane_free(Lane *lane)
 {
     if (!lane)
@@ -337,7 +327,9 @@ Lane *lane_free(Lane *lane)
 
     assert(fair_queue_empty(&lane->waiting));
     lane->quiet = NULL;
-    fail_workers(lane, true, "is ended, the service stops");
+    while (lane->n_retiring > 0)
+        worker_free(lane->retiring[--lane->n_retiring]);
+    worker_free(lane->worker);
     free_ended(lane);
     sd_event_source_disable_unref(lane->end_source);
     free(lane);
@@ -415,7 +407,10 @@ void lane_rest(Lane *lane)
 void lane_replace(Lane *lane, const char *reason)
 {
     lane->replacing = true;
-    fail_workers(lane, false, reason);
+    for (unsigned i = lane->n_retiring; i > 0; i--)
+        worker_fail(lane->retiring[i - 1], reason); /* its place is filled from behind */
+    if (lane->worker && !worker_idle(lane->worker))
+        worker_fail(lane->worker, reason);
     lane->replacing = false;
 }
 

@@ -44,7 +44,8 @@ struct PacketProcess {
 
     WriteQueue commands;
     LineBuffer lines;
-    char name[QUOTE_SIZE]; /* for messages */
+    const char *command;
+    char name[QUOTE_SIZE]; /* that, for messages */
 };
 
 /* Fails with a reason that @format gives. */
@@ -60,51 +61,54 @@ fail(PacketProcess *process, const char *format, ...)
     packet_process_fail(process, reason);
 }
 
-/* A process that never answered was none, and was not started. */
 static void log_lost(PacketProcess *process, const char *reason, unsigned n_commands)
 {
     char pid[16];
     const LogField fields[] = {
         {"MESSAGE_ID", LOG_ID_PROCESS_LOST},
-        {"MTR_PACKET_COMMAND", process->name},
+        {"MTR_PACKET_COMMAND", process->command},
         {"MTR_PACKET_PID", pid},
         {"REASON", reason},
     };
 
-    if (process->started)
+    if (process->started) /* what never answered was none, and was not counted as started */
         process->statistics->processes_lost++;
     snprintf(pid, sizeof(pid), "%d", (int)process->child.pid);
     log_event(LOG_NOTICE, fields, ELEMENTS(fields), "mtr-packet %s [%s] %s; %u commands in it fail",
               process->name, pid, reason, n_commands);
 }
 
-void packet_process_fail(PacketProcess *process, const char *reason)
+/* Ends the process: no answer of its can come after this. Its commands fail. */
+static void end_process(PacketProcess *process, const Failure *failure)
 {
-    unsigned n =
-        HASH_CNT(by_token, process->slots) - packet_start_unanswered(process->start_commands);
-    Failure failure;
-
-    if (process->lost)
-        return;
     process->lost = true;
 
-    /* Freeing it kills and reaps the child: no answer of its can come after this. */
+    /* Freeing it kills and reaps the child. */
     process->exit_source = sd_event_source_disable_unref(process->exit_source);
     process->reply_source = sd_event_source_disable_unref(process->reply_source);
     write_queue_deinit(&process->commands);
     process->patience_source = sd_event_source_disable_unref(process->patience_source);
-
-    log_lost(process, reason, n);
-    failure_set(&failure, OUTCOME_PROCESS, "mtr-packet (%s) %s", process->name, reason);
 
     while (process->slots) {
         PacketSlot *slot = process->slots;
 
         HASH_DELETE(by_token, process->slots, slot);
         slot->token = 0;
-        slot->done(slot, NULL, &failure);
+        slot->done(slot, NULL, failure);
     }
+}
 
+void packet_process_fail(PacketProcess *process, const char *reason)
+{
+    Failure failure;
+
+    if (process->lost)
+        return;
+
+    log_lost(process, reason,
+             HASH_CNT(by_token, process->slots) - packet_start_unanswered(process->start_commands));
+    failure_set(&failure, OUTCOME_PROCESS, "mtr-packet (%s) %s", process->name, reason);
+    end_process(process, &failure);
     process->events->lost(process->userdata, !process->started, &failure);
 }
 
@@ -329,7 +333,7 @@ static void log_started(PacketProcess *process)
     char pid[16];
     const LogField fields[] = {
         {"MESSAGE_ID", LOG_ID_PROCESS_STARTED},
-        {"MTR_PACKET_COMMAND", process->name},
+        {"MTR_PACKET_COMMAND", process->command},
         {"MTR_PACKET_PID", pid},
         {"MTR_PACKET_VERSION", version},
     };
@@ -400,6 +404,7 @@ int packet_process_new(PacketProcess **ret, sd_event *event, const char *command
     process->userdata = userdata;
     process->child = (PacketChild){-1, -1, -1, -1};
     line_buffer_init(&process->lines);
+    process->command = command;
     quote(process->name, command);
 
     process->start_commands = packet_start_new(process, n_skip, on_started, process);
@@ -420,17 +425,20 @@ int packet_process_new(PacketProcess **ret, sd_event *event, const char *command
 
 PacketProcess *packet_process_free(PacketProcess *process)
 {
+    Failure failure;
+
     if (!process)
         return NULL;
 
-    assert(HASH_CNT(by_token, process->slots) == packet_start_unanswered(process->start_commands));
-    HASH_CLEAR(by_token, process->slots);
-    packet_start_free(process->start_commands);
+    if (!process->lost) {
+        if (process->started)
+            log_message(LOG_INFO, "mtr-packet %s [%d] is ended", process->name,
+                        (int)process->child.pid);
+        failure_set(&failure, OUTCOME_PROCESS, "mtr-packet (%s) is ended", process->name);
+        end_process(process, &failure);
+    }
 
-    sd_event_source_disable_unref(process->exit_source);
-    sd_event_source_disable_unref(process->reply_source);
-    write_queue_deinit(&process->commands);
-    sd_event_source_disable_unref(process->patience_source);
+    packet_start_free(process->start_commands);
     close_fd(process->child.stdin_fd);
     close_fd(process->child.stdout_fd);
     close_fd(process->child.status_fd);

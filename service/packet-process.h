@@ -77,7 +77,7 @@ typedef struct PacketProcessEvents {
  * packet_process_new() - start a process
  * @ret: the process, only on success
  * @event: the loop it lives on; borrowed for its whole life
- * @command: see packet_spawn()
+ * @command: see packet_spawn(); borrowed for its whole life
  * @n_skip: how many sequence numbers it is to skip before it is ready
  * @statistics: where it counts; borrowed for its whole life
  * @events, @userdata: who is told; borrowed for its whole life. No event comes before this function
@@ -94,8 +94,7 @@ int packet_process_new(PacketProcess **ret, sd_event *event, const char *command
 /**
  * packet_process_free() - kill the process and forget it
  *
- * It must have no commands but its own first questions: packet_process_fail() first if there may be
- * any. Takes NULL, returns NULL.
+ * Commands in it fail, but nobody is told that it is lost. Takes NULL, returns NULL.
  */
 PacketProcess *packet_process_free(PacketProcess *process);
 DEFINE_CLEANUP(PacketProcess *, packet_process_free)

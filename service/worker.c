@@ -298,9 +298,9 @@ Worker *worker_free(Worker *worker)
     if (!worker)
         return NULL;
 
+    packet_process_free(worker->process);
     assert(worker_idle(worker));
     DL_DELETE(worker->workplace->workers, worker);
-    packet_process_free(worker->process);
     free(worker);
     return NULL;
 }

@@ -63,8 +63,7 @@ typedef struct WorkerEvents {
 int worker_new(Worker **ret, Workplace *workplace, const Numbers *numbers,
                const WorkerEvents *events, void *userdata, Failure *failure);
 
-/** worker_free() - kill the process; it must have no jobs, see worker_fail(). Takes NULL, returns
- * NULL */
+/** worker_free() - kill the process; jobs in it fail. Takes NULL, returns NULL */
 Worker *worker_free(Worker *worker);
 DEFINE_CLEANUP(Worker *, worker_free)
 
