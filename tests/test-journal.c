@@ -82,10 +82,10 @@ static void journal_stop(GPid pid)
 }
 
 /* The service's entries up to now, as journalctl shows them: all, or those with FIELD=value. */
-static json_t *journal_entries(const Fixture *fixture, const char *match)
+static json_t *journal_entries(GPid service, const char *match)
 {
     const char *const sync[] = {"journalctl", "--sync", NULL};
-    g_autofree char *pid = g_strdup_printf("_PID=%d", fixture->service_pid);
+    g_autofree char *pid = g_strdup_printf("_PID=%d", service);
     const char *const argv[] = {
         "journalctl", "--directory=" JOURNAL_DIR, "--output=json", pid, match, NULL};
     g_autofree char *out = NULL;
@@ -202,11 +202,11 @@ static void test_process(void)
     version = get_property(fixture.root, "PacketVersion");
     g_assert_cmpstr(g_variant_get_string(version, NULL), !=, "");
 
-    entries = journal_entries(&fixture, NULL);
+    entries = journal_entries(fixture.service_pid, NULL);
     g_assert_cmpuint(json_array_size(entries), ==, 3);
     json_decref(entries);
 
-    entries = journal_entries(&fixture, "MESSAGE_ID=" ID_STARTED);
+    entries = journal_entries(fixture.service_pid, "MESSAGE_ID=" ID_STARTED);
     g_assert_cmpuint(json_array_size(entries), ==, 2);
     for (size_t i = 0; i < 2; i++) {
         assert_common(entries, i, PRIORITY_NOTICE);
@@ -219,7 +219,7 @@ static void test_process(void)
     }
     json_decref(entries);
 
-    entries = journal_entries(&fixture, "MESSAGE_ID=" ID_LOST);
+    entries = journal_entries(fixture.service_pid, "MESSAGE_ID=" ID_LOST);
     g_assert_cmpuint(json_array_size(entries), ==, 1);
     assert_common(entries, 0, PRIORITY_NOTICE);
     assert_part(entries, 0, "MESSAGE", packet_command);
@@ -231,6 +231,37 @@ static void test_process(void)
     json_decref(entries);
 
     service_stop(&fixture, journal);
+    fill_black_hole();
+}
+
+/* An orderly stop is no loss: nobody who looks for losses finds one. */
+static void test_stop(void)
+{
+    GPid journal = journal_start(), service;
+    Fixture fixture;
+    json_t *entries;
+    Answer answer;
+
+    dig_black_hole();
+    service_start(&fixture, "", "mtr-packet", "--log-level=info");
+    service = fixture.service_pid;
+    probe_replies(&fixture);
+    call_start(&answer, fixture.root, "Probe", probe_arguments("192.0.2.2", NULL));
+    fixture_wait_probes(&fixture, 1, 0);
+    g_assert_cmpint(fixture_end_service(&fixture, SIGTERM), ==, 0);
+    call_wait(&answer);
+    assert_error(&answer, ERROR_CANCELLED, "stopped");
+    answer_clear(&answer);
+
+    entries = journal_entries(service, NULL);
+    g_assert_cmpuint(json_array_size(entries), ==, 2);
+    assert_part(entries, 0, "MESSAGE", "started");
+    assert_part(entries, 1, "MESSAGE", "is ended");
+    assert_field(entries, 1, "MESSAGE_ID", NULL);
+    json_decref(entries);
+
+    journal_stop(journal);
+    fixture_stop(&fixture);
     fill_black_hole();
 }
 
@@ -249,7 +280,7 @@ static void test_debug(void)
     assert_result(&answer, "no-reply");
     answer_clear(&answer);
 
-    entries = journal_entries(&fixture, "PRIORITY=" PRIORITY_DEBUG);
+    entries = journal_entries(fixture.service_pid, "PRIORITY=" PRIORITY_DEBUG);
     g_assert_cmpuint(json_array_size(entries), ==, 2);
     for (size_t i = 0; i < 2; i++)
         assert_common(entries, i, PRIORITY_DEBUG);
@@ -276,7 +307,7 @@ static void test_error(void)
     assert_error(&answer, ERROR_PROCESS, "there is no such program");
     answer_clear(&answer);
 
-    entries = journal_entries(&fixture, NULL);
+    entries = journal_entries(fixture.service_pid, NULL);
     g_assert_cmpuint(json_array_size(entries), ==, 1);
     assert_common(entries, 0, PRIORITY_ERR);
     assert_part(entries, 0, "MESSAGE", "no-such-packet");
@@ -298,7 +329,7 @@ static void test_redirected(void)
     service_start(&fixture, "2>>/run/redirected", "mtr-packet", NULL);
     probe_replies(&fixture);
 
-    entries = journal_entries(&fixture, NULL);
+    entries = journal_entries(fixture.service_pid, NULL);
     g_assert_cmpuint(json_array_size(entries), ==, 0);
     json_decref(entries);
     g_assert_true(g_file_get_contents("/run/redirected", &text, NULL, NULL));
@@ -310,6 +341,7 @@ static void test_redirected(void)
 static void add_tests(void)
 {
     g_test_add_func("/journal/process", test_process);
+    g_test_add_func("/journal/stop", test_stop);
     g_test_add_func("/journal/debug", test_debug);
     g_test_add_func("/journal/error", test_error);
     g_test_add_func("/journal/redirected", test_redirected);
