@@ -8,12 +8,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <syslog.h>
 
 #include "deadlines.h"
-#include "line-buffer.h"
+#include "line-reader.h"
 #include "log.h"
 #include "packet-spawn.h"
 #include "packet-start.h"
@@ -29,9 +28,7 @@ struct PacketProcess {
     void *userdata;
 
     PacketChild child;
-    sd_event_source *reply_source; /* its stdout; of better priority than exit_source: what it said
-                                      counts before its death */
-    sd_event_source *exit_source;  /* owns the process: freeing it kills and reaps */
+    sd_event_source *exit_source;     /* owns the process: freeing it kills and reaps */
     sd_event_source *patience_source; /* time for its first answers; after its last, time to die */
 
     bool started;      /* answered its first questions */
@@ -42,8 +39,9 @@ struct PacketProcess {
     PacketSlot *slots; /* commands in the process, by token */
     int last_token;
 
-    WriteQueue commands;
-    LineBuffer lines;
+    WriteQueue commands; /* its stdin */
+    LineReader replies;  /* its stdout; of better priority than exit_source: what it said counts
+                            before its death */
     const char *command;
     char name[QUOTE_SIZE]; /* that, for messages */
 };
@@ -85,7 +83,7 @@ static void end_process(PacketProcess *process, const Failure *failure)
 
     /* Freeing it kills and reaps the child. */
     process->exit_source = sd_event_source_disable_unref(process->exit_source);
-    process->reply_source = sd_event_source_disable_unref(process->reply_source);
+    line_reader_deinit(&process->replies);
     write_queue_deinit(&process->commands);
     process->patience_source = sd_event_source_disable_unref(process->patience_source);
 
@@ -171,8 +169,9 @@ static void on_commands_written(void *userdata)
  */
 
 /* Gives a reply to its command. False, with the process given up, if there is none. */
-static bool handle_reply(PacketProcess *process, char *line, size_t length)
+static bool handle_reply(void *userdata, char *line, size_t length)
 {
+    PacketProcess *process = userdata;
     char shown[QUOTE_SIZE];
     const char *distrust;
     PacketReply reply;
@@ -207,56 +206,30 @@ static bool handle_reply(PacketProcess *process, char *line, size_t length)
     return !process->lost;
 }
 
-/*
- * Reads once what is there and handles it. Returns the bytes read, 0 at the end of the stream,
- * -EAGAIN if there is nothing, -ESTALE if the process was given up over it.
- */
-static ssize_t read_replies(PacketProcess *process)
-{
-    size_t space, length;
-    char *place, *line;
-    ssize_t n;
-    int r;
-
-    place = line_buffer_space(&process->lines, &space);
-    do
-        n = read(process->child.stdout_fd, place, space);
-    while (n < 0 && errno == EINTR);
-    if (n <= 0)
-        return n < 0 ? -errno : 0;
-
-    process->statistics->bytes_in += (uint64_t)n;
-    line_buffer_fill(&process->lines, (size_t)n);
-    while ((r = line_buffer_next(&process->lines, &line, &length)) == 0)
-        if (!handle_reply(process, line, length))
-            return -ESTALE;
-
-    if (r == LINE_BUFFER_E_TOO_LONG) {
-        fail(process, "sent a line of more than %d bytes", LINE_BUFFER_LINE_MAX);
-        return -ESTALE;
-    }
-    return n;
-}
-
-static int on_reply(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void on_drained(void *userdata)
 {
     PacketProcess *process = userdata;
-    ssize_t n;
-
-    n = read_replies(process);
-    if (n == -ESTALE)
-        return 0;
-
-    if (n == 0 || (n < 0 && n != -EAGAIN)) {
-        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        end(process, "closed its output");
-        return 0;
-    }
 
     if (packet_process_has_room(process))
         process->events->room(process->userdata);
-    return 0;
 }
+
+static void on_too_long(void *userdata)
+{
+    fail(userdata, "sent a line of more than %d bytes", LINE_BUFFER_LINE_MAX);
+}
+
+static void on_replies_ended(void *userdata)
+{
+    end(userdata, "closed its output");
+}
+
+static const LineReaderEvents reply_events = {
+    .line = handle_reply,
+    .drained = on_drained,
+    .too_long = on_too_long,
+    .ended = on_replies_ended,
+};
 
 /* It is dead, and all that it said was read before: that source comes first. */
 static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
@@ -376,10 +349,8 @@ static int watch(PacketProcess *process)
     if (r >= 0)
         r = sd_event_source_set_priority(process->exit_source, PACKET_PRIORITY_DEADLINE);
     if (r >= 0)
-        r = sd_event_add_io(event, &process->reply_source, child->stdout_fd, EPOLLIN, on_reply,
-                            process);
-    if (r >= 0)
-        r = sd_event_source_set_priority(process->reply_source, PACKET_PRIORITY_REPLY);
+        r = line_reader_init(&process->replies, event, PACKET_PRIORITY_REPLY, child->stdout_fd,
+                             &process->statistics->bytes_in, &reply_events, process);
     if (r >= 0)
         r = write_queue_init(&process->commands, event, child->stdin_fd, on_commands_written,
                              on_commands_broken, process);
@@ -403,7 +374,6 @@ int packet_process_new(PacketProcess **ret, sd_event *event, const char *command
     process->events = events;
     process->userdata = userdata;
     process->child = (PacketChild){-1, -1, -1, -1};
-    line_buffer_init(&process->lines);
     process->command = command;
     quote(process->name, command);
 
