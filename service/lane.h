@@ -2,29 +2,17 @@
 #pragma once
 
 /*
- * Jobs on their way to one mtr-packet: they wait here for a place in it, the users in turn. The
- * process is started when a job waits and there is none, and again, after a pause if need be, when
- * it was lost.
- *
- * A process that has used its numbers up, see numbers.h, is followed by another at once; the old
- * one ends when its last job is out. If too many old ones are not done yet, or there are no numbers
- * for another, probes wait.
+ * Jobs on their way to one mtr-packet, or to those that follow each other: they wait here for a
+ * place in it, the users in turn.
  */
 
 #include <stdbool.h>
 
 #include "job.h"
+#include "numbers.h"
 #include "outcome.h"
 #include "util.h"
 #include "worker.h"
-
-/* How many processes that take no more jobs a lane may have at a time; beyond that it waits. */
-#define LANE_RETIRING_MAX 4
-
-typedef enum LaneKind {
-    LANE_SHARED_NUMBERS, /* its processes are told apart by their ids */
-    LANE_OWN_NUMBERS,    /* by their numbers; there is only one such lane */
-} LaneKind;
 
 /** lane_quiet_t - a lane has nothing in its processes, and nothing that it may put there; do not
  * free it from here */
@@ -34,12 +22,13 @@ typedef void (*lane_quiet_t)(void *userdata);
  * lane_new() - make a lane; it starts no process yet
  * @ret: the lane, only on success
  * @workplace: borrowed for its whole life
- * @kind: see there
+ * @numbers: which numbers its processes have
  * @quiet, @userdata: told when its last job is out; or NULL
  *
  * Return: 0 or a negative errno.
  */
-int lane_new(Lane **ret, Workplace *workplace, LaneKind kind, lane_quiet_t quiet, void *userdata);
+int lane_new(Lane **ret, Workplace *workplace, NumbersKind numbers, lane_quiet_t quiet,
+             void *userdata);
 
 /**
  * lane_free() - end the processes

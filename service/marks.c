@@ -132,7 +132,7 @@ static int mark_new(Mark **ret, Marks *marks, uint32_t value)
     mark->marks = marks;
     mark->value = value;
 
-    r = lane_new(&mark->lane, marks->workplace, LANE_SHARED_NUMBERS, on_quiet, mark);
+    r = lane_new(&mark->lane, marks->workplace, NUMBERS_SHARED, on_quiet, mark);
     if (r >= 0) {
         HASH_ADD(by_value, marks->by_value, value, sizeof(value), mark);
         r = HASH_ADDED(by_value, mark) ? 0 : -ENOMEM;

@@ -21,15 +21,20 @@
 #define NUMBERS_FIRST 33000
 #define NUMBERS_LAST 65535
 
+typedef enum NumbersKind {
+    NUMBERS_SHARED, /* of processes that are told apart by their ids */
+    NUMBERS_OWN,    /* of those for TCP and SCTP, one range each */
+} NumbersKind;
+
 typedef struct Numbers {
     unsigned skip; /* how many are skipped at the start */
     unsigned life; /* how many probes the process may be given, at one number each */
 } Numbers;
 
-/* Of the processes for ICMP, and for UDP with a mark: all of them. */
+/* NUMBERS_SHARED begin at the first: of the processes for ICMP, and for UDP with a mark. */
 #define NUMBERS_SHARED_LIFE 16000
 
-/* Of the processes for UDP, TCP and SCTP, one each. */
+/* NUMBERS_OWN are the rest. */
 #define NUMBERS_OWN_RANGES 2
 #define NUMBERS_OWN_SIZE ((NUMBERS_LAST - NUMBERS_FIRST - NUMBERS_SHARED_LIFE) / NUMBERS_OWN_RANGES)
 #define NUMBERS_OWN_LIFE 6000

@@ -87,9 +87,9 @@ int scheduler_new(Scheduler **ret, sd_event *event, const char *packet_command,
         r = clock_watch_init(&scheduler->clock, event, PACKET_PRIORITY_CLOCK, on_clock_set,
                              scheduler);
     if (r >= 0)
-        r = lane_new(&scheduler->icmp, workplace, LANE_SHARED_NUMBERS, NULL, NULL);
+        r = lane_new(&scheduler->icmp, workplace, NUMBERS_SHARED, NULL, NULL);
     if (r >= 0)
-        r = lane_new(&scheduler->ports, workplace, LANE_OWN_NUMBERS, NULL, NULL);
+        r = lane_new(&scheduler->ports, workplace, NUMBERS_OWN, NULL, NULL);
     if (r < 0)
         return r;
 

@@ -12,10 +12,10 @@
 
 #include <systemd/sd-event.h>
 
+#include "crew.h"
 #include "fake-packet.h"
 #include "fixture.h"
 #include "hash.h"
-#include "lane.h"
 #include "marks.h"
 #include "numbers.h"
 #include "scheduler.h"
@@ -310,11 +310,11 @@ static void test_numbers_after_loss(void)
 static void test_retire(const void *argument)
 {
     const uint32_t mark = GPOINTER_TO_UINT(argument);
-    int pids[LANE_RETIRING_MAX + 1];
-    Asked kept[LANE_RETIRING_MAX + 1], waiting, last;
+    int pids[CREW_RETIRING_MAX + 1];
+    Asked kept[CREW_RETIRING_MAX + 1], waiting, last;
     Bench *bench = bench_new();
 
-    for (unsigned i = 0; i <= LANE_RETIRING_MAX; i++) {
+    for (unsigned i = 0; i <= CREW_RETIRING_MAX; i++) {
         Asked first = inspect(bench, 1, PROBE_ICMP, mark);
 
         g_assert_cmpuint(first.probes, ==, 1);
@@ -337,7 +337,7 @@ static void test_retire(const void *argument)
     g_assert_true(kept[2].done);
     g_assert_cmpuint(waiting.probes, ==, 1);
     wait_gone(bench, pids[2]);
-    for (unsigned i = 0; i <= LANE_RETIRING_MAX; i++)
+    for (unsigned i = 0; i <= CREW_RETIRING_MAX; i++)
         g_assert_cmpint(kept[i].done, ==, i == 2);
 
     /* The old ones go, whether by their last answer or by their death; and neither is anybody
@@ -352,7 +352,7 @@ static void test_retire(const void *argument)
     g_assert_cmpint(inspect(bench, 1, PROBE_ICMP, mark).pid, ==, waiting.pid);
     g_assert_cmpint(inspect(bench, 1, PROBE_UDP, 0).pid, ==, last.pid);
 
-    for (unsigned i = 3; i <= LANE_RETIRING_MAX; i++)
+    for (unsigned i = 3; i <= CREW_RETIRING_MAX; i++)
         scheduler_drop(kept[i].job);
     bench_free(bench);
 }

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "crew.h"
+
+#include <assert.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "log.h"
+
+static void on_room(void *userdata, Worker *worker);
+static void on_done(void *userdata, Worker *worker, Job *job, const PacketReply *reply,
+                    const Failure *failure);
+static void on_lost(void *userdata, Worker *worker, bool at_start, const Failure *failure);
+
+static const WorkerEvents worker_events = {
+    .room = on_room,
+    .done = on_done,
+    .lost = on_lost,
+};
+
+/*
+ * The end
+ */
+
+/* Lets go of a worker that has no jobs, or no process any more; whoever told us stands on it
+ * still. */
+static void end_worker(Crew *crew, Worker *worker)
+{
+    if (worker == crew->worker) {
+        crew->worker = NULL;
+    } else {
+        unsigned i = 0;
+
+        while (crew->retiring[i] != worker)
+            i++;
+        crew->retiring[i] = crew->retiring[--crew->n_retiring];
+    }
+
+    crew->ended[crew->n_ended++] = worker;
+    (void)sd_event_source_set_enabled(crew->end_source, SD_EVENT_ONESHOT);
+}
+
+static void free_ended(Crew *crew)
+{
+    while (crew->n_ended > 0)
+        worker_free(crew->ended[--crew->n_ended]);
+}
+
+static int on_ended(sd_event_source *source, void *userdata)
+{
+    Crew *crew = userdata;
+
+    free_ended(crew);
+    crew->events->room(crew->userdata);
+    return 0;
+}
+
+static void on_lost(void *userdata, Worker *worker, bool at_start, const Failure *failure)
+{
+    Crew *crew = userdata;
+
+    if (worker == crew->worker && !crew->replacing)
+        restart_note_loss(&crew->restart, failure);
+    end_worker(crew, worker);
+
+    /*
+     * What waits did not die with the process, and goes to the next one; but where this one could
+     * not even start, the next could not either, and would be tried for as long as somebody waits.
+     */
+    if (at_start)
+        crew->events->failed(crew->userdata, failure);
+}
+
+/* There is one of the few places for old workers: this one takes no more jobs. */
+static void retire(Crew *crew)
+{
+    Worker *worker = TAKE_PTR(crew->worker);
+
+    crew->retiring[crew->n_retiring++] = worker;
+    if (worker_idle(worker))
+        end_worker(crew, worker);
+}
+
+static void on_done(void *userdata, Worker *worker, Job *job, const PacketReply *reply,
+                    const Failure *failure)
+{
+    Crew *crew = userdata;
+
+    crew->events->done(crew->userdata, job, reply, failure);
+
+    /* A failure is followed by the news that the worker is lost. */
+    if (reply && worker != crew->worker && worker_idle(worker))
+        end_worker(crew, worker);
+}
+
+static void on_room(void *userdata, Worker *worker)
+{
+    Crew *crew = userdata;
+
+    if (worker == crew->worker)
+        crew->events->room(crew->userdata);
+}
+
+/*
+ * The beginning
+ */
+
+static bool is_retiring(const Crew *crew, const Numbers *numbers)
+{
+    for (unsigned i = 0; i < crew->n_retiring; i++)
+        if (worker_numbers(crew->retiring[i])->skip == numbers->skip)
+            return true;
+    return false;
+}
+
+/*
+ * The numbers for another process beside those that retire. Where there are several ranges they
+ * take turns: so what is still on its way to a process that was lost finds nobody.
+ */
+static Numbers next_numbers(Crew *crew)
+{
+    Numbers numbers = {.life = NUMBERS_SHARED_LIFE};
+
+    if (crew->numbers == NUMBERS_SHARED)
+        return numbers;
+
+    numbers.life = NUMBERS_OWN_LIFE;
+    do {
+        crew->range = (crew->range + 1) % NUMBERS_OWN_RANGES;
+        numbers.skip = NUMBERS_SHARED_LIFE + crew->range * NUMBERS_OWN_SIZE;
+    } while (is_retiring(crew, &numbers)); /* never all, see retiring_max() */
+    return numbers;
+}
+
+/* How many processes may retire at a time: another must have numbers. */
+static unsigned retiring_max(const Crew *crew)
+{
+    return crew->numbers == NUMBERS_SHARED ? CREW_RETIRING_MAX : NUMBERS_OWN_RANGES - 1;
+}
+
+static int start(Crew *crew, Failure *failure)
+{
+    Numbers numbers;
+    int r;
+
+    r = restart_begin(&crew->restart, failure);
+    if (r != 0)
+        return r;
+
+    numbers = next_numbers(crew);
+    r = worker_new(&crew->worker, crew->workplace, &numbers, &worker_events, crew, failure);
+    if (r < 0)
+        r = failure_set(failure, OUTCOME_PROCESS, "mtr-packet cannot be started: %s", strerror(-r));
+    if (r != 0) {
+        log_message(LOG_ERR, "%s", failure->message);
+        restart_note_loss(&crew->restart, failure);
+    }
+    return r;
+}
+
+int crew_get(Crew *crew, Worker **ret, Failure *failure)
+{
+    *ret = NULL;
+
+    if (crew->worker && worker_used_up(crew->worker)) {
+        if (crew->n_retiring == retiring_max(crew))
+            return 0;
+        retire(crew);
+    }
+
+    /* Not beside one that was lost and is not gone yet. */
+    if (!crew->worker && crew->n_ended == 0) {
+        int r = start(crew, failure);
+
+        if (r != 0)
+            return r;
+    }
+
+    if (crew->worker && worker_has_room(crew->worker))
+        *ret = crew->worker;
+    return 0;
+}
+
+int crew_init(Crew *crew, Workplace *workplace, NumbersKind numbers, const CrewEvents *events,
+              void *userdata)
+{
+    int r;
+
+    crew->workplace = workplace;
+    crew->numbers = numbers;
+    crew->events = events;
+    crew->userdata = userdata;
+    crew->range = NUMBERS_OWN_RANGES - 1; /* the first comes next */
+
+    r = sd_event_add_defer(workplace->event, &crew->end_source, on_ended, crew);
+    if (r >= 0)
+        r = sd_event_source_set_priority(crew->end_source, PACKET_PRIORITY_DEADLINE);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(crew->end_source, SD_EVENT_OFF);
+    return r < 0 ? r : 0;
+}
+
+void crew_deinit(Crew *crew)
+{
+    while (crew->n_retiring > 0)
+        worker_free(crew->retiring[--crew->n_retiring]);
+    crew->worker = worker_free(crew->worker);
+    free_ended(crew);
+    crew->end_source = sd_event_source_disable_unref(crew->end_source);
+}
+
+void crew_rest(Crew *crew)
+{
+    assert(!crew->worker || worker_idle(crew->worker));
+    crew->worker = worker_free(crew->worker);
+    free_ended(crew);
+}
+
+void crew_replace(Crew *crew, const char *reason)
+{
+    crew->replacing = true;
+    for (unsigned i = crew->n_retiring; i > 0; i--)
+        worker_fail(crew->retiring[i - 1], reason); /* its place is filled from behind */
+    if (crew->worker && !worker_idle(crew->worker))
+        worker_fail(crew->worker, reason);
+    crew->replacing = false;
+}
