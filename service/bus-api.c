@@ -294,7 +294,8 @@ static int get_probes_queued(sd_bus *bus, const char *path, const char *interfac
 {
     Manager *manager = userdata;
 
-    return sd_bus_message_append(reply, "u", callers_count_queued(&manager->callers));
+    return sd_bus_message_append(reply, "u",
+                                 manager->callers.n_waiting + scheduler_queued(manager->scheduler));
 }
 
 /* Errors are counted each under the last part of its name. */

@@ -157,20 +157,6 @@ void callers_cancel(Callers *callers, const Failure *failure)
     }
 }
 
-unsigned callers_count_queued(const Callers *callers)
-{
-    Caller *caller, *next_caller;
-    unsigned n = 0;
-
-    HASH_ITER (by_name, callers->by_name, caller, next_caller) {
-        Request *request;
-
-        DL_FOREACH (caller->requests, request)
-            n += request_is_queued(request);
-    }
-    return n;
-}
-
 void callers_hold(Callers *callers)
 {
     if (callers->n_busy++ == 0)

@@ -54,7 +54,8 @@ struct Callers {
     Statistics *statistics; /* borrowed; of answers */
     sd_bus_slot *leaving;
     Caller *by_name;
-    unsigned n_busy; /* requests and sessions, of all callers */
+    unsigned n_busy;    /* requests and sessions, of all callers */
+    unsigned n_waiting; /* probes that are not with the scheduler yet */
     callers_busy_t busy;
     void *userdata;
 };
@@ -90,9 +91,6 @@ int callers_get(Callers *callers, Caller **ret, sd_bus_message *message);
 
 /** callers_cancel() - answer every request of every caller with @failure, and end every session */
 void callers_cancel(Callers *callers, const Failure *failure);
-
-/** callers_count_queued() - how many probes of all callers were not yet given to mtr-packet */
-unsigned callers_count_queued(const Callers *callers);
 
 /** callers_hold() - a request has come; callers_release() when it is gone */
 void callers_hold(Callers *callers);

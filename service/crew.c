@@ -6,6 +6,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "deadlines.h"
 #include "log.h"
 
 static void on_room(void *userdata, Worker *worker);
@@ -61,7 +62,7 @@ static void on_lost(void *userdata, Worker *worker, bool at_start, const Failure
     Crew *crew = userdata;
 
     if (worker == crew->worker && !crew->replacing)
-        restart_note_loss(&crew->restart, failure);
+        restart_note_loss(&crew->restart, deadlines_now(), failure);
     end_worker(crew, worker);
 
     /*
@@ -144,7 +145,7 @@ static int start(Crew *crew, Failure *failure)
     Numbers numbers;
     int r;
 
-    r = restart_begin(&crew->restart, failure);
+    r = restart_begin(&crew->restart, deadlines_now(), failure);
     if (r != 0)
         return r;
 
@@ -154,7 +155,7 @@ static int start(Crew *crew, Failure *failure)
         r = failure_set(failure, OUTCOME_PROCESS, "mtr-packet cannot be started: %s", strerror(-r));
     if (r != 0) {
         log_message(LOG_ERR, "%s", failure->message);
-        restart_note_loss(&crew->restart, failure);
+        restart_note_loss(&crew->restart, deadlines_now(), failure);
     }
     return r;
 }

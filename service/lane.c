@@ -28,6 +28,8 @@ struct Lane {
 static void finish(Lane *lane, Job *job, const PacketReply *reply, const Failure *failure)
 {
     udp_turns_leave(&lane->workplace->turns, &job->ticket);
+    if (job->n_sent == 0)
+        lane->workplace->n_queued -= job_is_probe(job);
     lane->n_jobs--;
     job_answer(job, reply, failure);
     job_free(job);
@@ -104,6 +106,12 @@ static int enter_turn(Lane *lane, Worker *worker, Job *job)
     return udp_turns_enter(&lane->workplace->turns, &job->ticket, &job->command.target, worker);
 }
 
+static void note_sent(Lane *lane, const Job *job)
+{
+    lane->n_in_process++;
+    lane->workplace->n_queued -= job_is_probe(job);
+}
+
 static void send_job(Lane *lane, Worker *worker, Job *job)
 {
     int r;
@@ -118,7 +126,7 @@ static void send_job(Lane *lane, Worker *worker, Job *job)
     if (r < 0)
         fail_no_memory(lane, job);
     else
-        lane->n_in_process++;
+        note_sent(lane, job);
 }
 
 void lane_dispatch(Lane *lane)
@@ -207,6 +215,7 @@ int lane_submit(Lane *lane, Job *job)
         return r;
     job->place = JOB_IN_QUEUE;
     lane->n_jobs++;
+    lane->workplace->n_queued += job_is_probe(job);
     lane_dispatch(lane);
     return 0;
 }

@@ -29,12 +29,27 @@ static void on_job_done(void *userdata, const PacketReply *reply, const Failure 
     request_finish(request, reply, failure);
 }
 
+static bool waits(const Request *request)
+{
+    return request->command.kind == PACKET_SEND_PROBE && request->state != REQUEST_QUEUED;
+}
+
+/* Counts probes that wait for something else than the scheduler. */
+static void set_state(Request *request, RequestState state)
+{
+    unsigned *n_waiting = &request->caller->callers->n_waiting;
+
+    *n_waiting -= waits(request);
+    request->state = state;
+    *n_waiting += waits(request);
+}
+
 static void request_submit(Request *request)
 {
     Failure failure;
     int r;
 
-    request->state = REQUEST_QUEUED;
+    set_state(request, REQUEST_QUEUED);
     r = scheduler_submit(request->scheduler, &request->job, request->caller->uid, &request->command,
                          on_job_done, request);
     if (r < 0) {
@@ -66,7 +81,7 @@ static void request_resolve(Request *request)
     Failure failure;
     int r;
 
-    request->state = REQUEST_RESOLVING;
+    set_state(request, REQUEST_RESOLVING);
     request->name.done = on_resolved;
     r = names_get(&request->caller->names, request->host, request->command.options.ip_version,
                   &request->name, &failure);
@@ -98,12 +113,6 @@ void request_on_identified(Request *request, const Failure *failure)
         request_authorize(request);
 }
 
-bool request_is_queued(const Request *request)
-{
-    return request->command.kind == PACKET_SEND_PROBE &&
-           (!request->job || request->job->place != JOB_IN_PROCESS);
-}
-
 int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
                   sd_bus_message *message)
 {
@@ -127,6 +136,7 @@ int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
     request->command = spec->command;
     request->message = sd_bus_message_ref(message);
     request->answer = spec->answer;
+    caller->callers->n_waiting += waits(request);
     DL_APPEND(caller->requests, request);
     callers_hold(caller->callers);
 
@@ -143,6 +153,7 @@ Request *request_free(Request *request)
         return NULL;
 
     callers = request->caller->callers;
+    callers->n_waiting -= waits(request);
     DL_DELETE(request->caller->requests, request);
     names_leave(&request->name);
     scheduler_drop(request->job);

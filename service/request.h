@@ -74,9 +74,6 @@ int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
  */
 void request_on_identified(Request *request, const Failure *failure);
 
-/** request_is_queued() - whether it is a probe that mtr-packet was not given yet */
-bool request_is_queued(const Request *request);
-
 /** request_fail() - answer with @failure, and free */
 void request_fail(Request *request, const Failure *failure);
 

@@ -2,8 +2,6 @@
 
 #include "restart.h"
 
-#include "deadlines.h"
-
 /*
  * A process that is lost sooner than this after its start was no good. After two of them in a row
  * the next start waits, longer each time.
@@ -22,10 +20,8 @@ static uint64_t pause_after(unsigned n_quick_losses)
     return pause < PAUSE_MAX_USEC ? pause : PAUSE_MAX_USEC;
 }
 
-int restart_begin(Restart *restart, Failure *failure)
+int restart_begin(Restart *restart, uint64_t now, Failure *failure)
 {
-    uint64_t now = deadlines_now();
-
     if (now < restart->not_before_usec)
         return failure_set(
             failure, OUTCOME_PROCESS, "%s; it is not started again for another %.1f s",
@@ -35,10 +31,8 @@ int restart_begin(Restart *restart, Failure *failure)
     return 0;
 }
 
-void restart_note_loss(Restart *restart, const Failure *failure)
+void restart_note_loss(Restart *restart, uint64_t now, const Failure *failure)
 {
-    uint64_t now = deadlines_now();
-
     if (now - restart->started_usec >= QUICK_LOSS_USEC)
         restart->n_quick_losses = 0;
     else

@@ -4,7 +4,7 @@
 /*
  * When a process that was lost may be started again: at once, unless it keeps dying, and then after
  * a pause that grows, so that a broken mtr-packet costs neither the processor's time nor a caller's
- * patience. Pure but for the clock.
+ * patience. Pure: times are CLOCK_MONOTONIC in microseconds, and given.
  */
 
 #include <stdbool.h>
@@ -22,11 +22,12 @@ typedef struct Restart {
 
 /**
  * restart_begin() - a process is about to be started
+ * @now: the time
  * @failure: filled in on a positive return: the last loss, and how long it still takes
  *
  * Return: 0, or OUTCOME_PROCESS if it must not be.
  */
-int restart_begin(Restart *restart, Failure *failure);
+int restart_begin(Restart *restart, uint64_t now, Failure *failure);
 
-/** restart_note_loss() - the process was lost, or could not be started */
-void restart_note_loss(Restart *restart, const Failure *failure);
+/** restart_note_loss() - the process was lost, or could not be started; at @now */
+void restart_note_loss(Restart *restart, uint64_t now, const Failure *failure);

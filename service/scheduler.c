@@ -163,6 +163,11 @@ Job *scheduler_drop(Job *job)
     return NULL;
 }
 
+unsigned scheduler_queued(const Scheduler *scheduler)
+{
+    return scheduler->workplace.n_queued;
+}
+
 unsigned scheduler_in_flight(const Scheduler *scheduler)
 {
     return scheduler->workplace.n_in_flight;

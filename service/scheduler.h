@@ -68,5 +68,8 @@ int scheduler_submit(Scheduler *scheduler, Job **ret, uid_t uid, const PacketCom
  */
 Job *scheduler_drop(Job *job);
 
+/** scheduler_queued() - how many probes wait to be given to one */
+unsigned scheduler_queued(const Scheduler *scheduler);
+
 /** scheduler_in_flight() - how many probes mtr-packets have, wanted or not */
 unsigned scheduler_in_flight(const Scheduler *scheduler);

@@ -33,6 +33,7 @@ typedef struct Workplace {
     void *userdata;
     Worker *workers;      /* all there are; they register themselves */
     unsigned n_in_flight; /* probes in all of them */
+    unsigned n_queued;    /* and before them */
 } Workplace;
 
 typedef struct WorkerEvents {
