@@ -270,6 +270,21 @@ static void test_often(void)
     scene_end(&scene);
 }
 
+/* The processes of marks are no exception. */
+static void test_marks(void)
+{
+    Crowd silent;
+    Scene scene;
+
+    scene_start(&scene);
+    crowd_start(&silent, 10, "192.0.2.2", "{'protocol': <'udp'>, 'mark': <7>, 'timeout': <60>}");
+    scene.n_calls += 10;
+    fixture_wait_probes(&scene.fixture, 10, 0);
+    tell_step(&scene);
+    assert_lost(&silent, "clock was set");
+    scene_end(&scene);
+}
+
 /* A step forwards makes mtr-packet give up what it has in flight, all at once: that is no silence
  * of the network's. */
 static void test_early(void)
@@ -374,6 +389,7 @@ static void add_tests(void)
     for (size_t i = 0; i < G_N_ELEMENTS(steps); i++)
         g_test_add_data_func(steps[i].path, &steps[i], test_step);
     g_test_add_func("/clock/news/often", test_often);
+    g_test_add_func("/clock/news/marks", test_marks);
     g_test_add_func("/clock/answers/early", test_early);
     g_test_add_data_func("/clock/answers/traffic", NULL, test_traffic);
     g_test_add_data_func("/clock/both/traffic", "news", test_traffic);

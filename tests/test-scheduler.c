@@ -362,7 +362,7 @@ static void test_questions(void)
 {
     PacketCommand question = {.kind = PACKET_CHECK_SUPPORT, .feature = "nonsense"};
     Bench *bench = bench_new();
-    unsigned before;
+    unsigned before, ports;
     Asked asked;
 
     before = inspect(bench, 1, PROBE_ICMP, 0).questions;
@@ -378,6 +378,16 @@ static void test_questions(void)
     strcpy(question.feature, "icmp");
     submit(bench, &asked, 1, &question);
     g_assert_true(asked.done && asked.supported);
+
+    /* of marks it is asked, once, by a probe of the process for TCP */
+    strcpy(question.feature, "mark");
+    ports = inspect(bench, 1, PROBE_TCP, 0).probes;
+    for (unsigned i = 0; i < 2; i++) {
+        submit(bench, &asked, 1, &question);
+        wait_for(bench, &asked);
+    }
+    g_assert_cmpuint(inspect(bench, 1, PROBE_TCP, 0).probes, ==, ports + 2);
+    g_assert_cmpuint(bench->statistics.probes_sent, ==, 4); /* those for inspection */
 
     /* but of another process it is not known */
     g_assert_cmpint(kill(inspect(bench, 1, PROBE_ICMP, 0).pid, SIGKILL), ==, 0);
