@@ -10,9 +10,8 @@
 
 #include "util.h"
 
-/* A date that never comes, past any that a clock can be set to in practice, in seconds since
- * 1970. */
-#define NEVER ((time_t)INT32_MAX << 16)
+/* A date that never comes, in seconds since 1970: far off, or as far as the type goes. */
+#define NEVER ((time_t)(sizeof(time_t) > 4 ? INT64_C(1) << 40 : INT32_MAX))
 
 /* The kernel gives a timer up, and says so, when its clock is set. */
 static int arm(ClockWatch *watch)

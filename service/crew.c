@@ -24,6 +24,16 @@ static const WorkerEvents worker_events = {
  * The end
  */
 
+/* Where in its range the next process begins: at the beginning, unless this one was lost early. */
+static void note_used(Crew *crew, const Worker *worker)
+{
+    unsigned range = worker_numbers(worker)->range;
+
+    crew->used[range] += worker_used(worker);
+    if (crew->used[range] > NUMBERS_OWN_LIFE / 2)
+        crew->used[range] = 0;
+}
+
 /* Lets go of a worker that has no jobs, or no process any more; whoever told us stands on it
  * still. */
 static void end_worker(Crew *crew, Worker *worker)
@@ -38,6 +48,7 @@ static void end_worker(Crew *crew, Worker *worker)
         crew->retiring[i] = crew->retiring[--crew->n_retiring];
     }
 
+    note_used(crew, worker);
     crew->ended[crew->n_ended++] = worker;
     (void)sd_event_source_set_enabled(crew->end_source, SD_EVENT_ONESHOT);
 }
@@ -62,7 +73,7 @@ static void on_lost(void *userdata, Worker *worker, bool at_start, const Failure
     Crew *crew = userdata;
 
     if (worker == crew->worker && !crew->replacing)
-        restart_note_loss(&crew->restart, deadlines_now(), failure);
+        restart_note_loss(crew->restart, deadlines_now(), failure);
     end_worker(crew, worker);
 
     /*
@@ -73,14 +84,23 @@ static void on_lost(void *userdata, Worker *worker, bool at_start, const Failure
         crew->events->failed(crew->userdata, failure);
 }
 
-/* There is one of the few places for old workers: this one takes no more jobs. */
-static void retire(Crew *crew)
+/* How many processes may retire at a time: another must have numbers. */
+static unsigned retiring_max(const Crew *crew)
 {
-    Worker *worker = TAKE_PTR(crew->worker);
+    return crew->numbers == NUMBERS_SHARED ? CREW_RETIRING_MAX : NUMBERS_OWN_RANGES - 1;
+}
 
-    crew->retiring[crew->n_retiring++] = worker;
-    if (worker_idle(worker))
-        end_worker(crew, worker);
+/* The worker takes no more jobs, and ends when it has none. False if there are too many such. */
+static bool retire(Crew *crew)
+{
+    if (worker_idle(crew->worker)) {
+        end_worker(crew, crew->worker);
+        return true;
+    }
+    if (crew->n_retiring == retiring_max(crew))
+        return false;
+    crew->retiring[crew->n_retiring++] = TAKE_PTR(crew->worker);
+    return true;
 }
 
 static void on_done(void *userdata, Worker *worker, Job *job, const PacketReply *reply,
@@ -107,17 +127,18 @@ static void on_room(void *userdata, Worker *worker)
  * The beginning
  */
 
-static bool is_retiring(const Crew *crew, const Numbers *numbers)
+static bool is_retiring(const Crew *crew, unsigned range)
 {
     for (unsigned i = 0; i < crew->n_retiring; i++)
-        if (worker_numbers(crew->retiring[i])->skip == numbers->skip)
+        if (worker_numbers(crew->retiring[i])->range == range)
             return true;
     return false;
 }
 
 /*
  * The numbers for another process beside those that retire. Where there are several ranges they
- * take turns: so what is still on its way to a process that was lost finds nobody.
+ * take turns, and a process begins behind the one before it that was lost: so what is still on its
+ * way to that finds nobody.
  */
 static Numbers next_numbers(Crew *crew)
 {
@@ -126,18 +147,14 @@ static Numbers next_numbers(Crew *crew)
     if (crew->numbers == NUMBERS_SHARED)
         return numbers;
 
-    numbers.life = NUMBERS_OWN_LIFE;
-    do {
+    do
         crew->range = (crew->range + 1) % NUMBERS_OWN_RANGES;
-        numbers.skip = NUMBERS_SHARED_LIFE + crew->range * NUMBERS_OWN_SIZE;
-    } while (is_retiring(crew, &numbers)); /* never all, see retiring_max() */
-    return numbers;
-}
+    while (is_retiring(crew, crew->range)); /* never all, see retiring_max() */
 
-/* How many processes may retire at a time: another must have numbers. */
-static unsigned retiring_max(const Crew *crew)
-{
-    return crew->numbers == NUMBERS_SHARED ? CREW_RETIRING_MAX : NUMBERS_OWN_RANGES - 1;
+    numbers.range = crew->range;
+    numbers.skip = NUMBERS_SHARED_LIFE + crew->range * NUMBERS_OWN_SIZE + crew->used[crew->range];
+    numbers.life = NUMBERS_OWN_LIFE - crew->used[crew->range];
+    return numbers;
 }
 
 static int start(Crew *crew, Failure *failure)
@@ -145,7 +162,7 @@ static int start(Crew *crew, Failure *failure)
     Numbers numbers;
     int r;
 
-    r = restart_begin(&crew->restart, deadlines_now(), failure);
+    r = restart_begin(crew->restart, deadlines_now(), failure);
     if (r != 0)
         return r;
 
@@ -155,7 +172,7 @@ static int start(Crew *crew, Failure *failure)
         r = failure_set(failure, OUTCOME_PROCESS, "mtr-packet cannot be started: %s", strerror(-r));
     if (r != 0) {
         log_message(LOG_ERR, "%s", failure->message);
-        restart_note_loss(&crew->restart, deadlines_now(), failure);
+        restart_note_loss(crew->restart, deadlines_now(), failure);
     }
     return r;
 }
@@ -164,11 +181,8 @@ int crew_get(Crew *crew, Worker **ret, Failure *failure)
 {
     *ret = NULL;
 
-    if (crew->worker && worker_used_up(crew->worker)) {
-        if (crew->n_retiring == retiring_max(crew))
-            return 0;
-        retire(crew);
-    }
+    if (crew->worker && worker_used_up(crew->worker) && !retire(crew))
+        return 0;
 
     /* Not beside one that was lost and is not gone yet. */
     if (!crew->worker && crew->n_ended == 0) {
@@ -183,13 +197,14 @@ int crew_get(Crew *crew, Worker **ret, Failure *failure)
     return 0;
 }
 
-int crew_init(Crew *crew, Workplace *workplace, NumbersKind numbers, const CrewEvents *events,
-              void *userdata)
+int crew_init(Crew *crew, Workplace *workplace, NumbersKind numbers, Restart *restart,
+              const CrewEvents *events, void *userdata)
 {
     int r;
 
     crew->workplace = workplace;
     crew->numbers = numbers;
+    crew->restart = restart;
     crew->events = events;
     crew->userdata = userdata;
     crew->range = NUMBERS_OWN_RANGES - 1; /* the first comes next */

@@ -42,8 +42,9 @@ typedef struct Crew {
     unsigned n_ended;
     sd_event_source *end_source; /* on while there are such */
 
-    unsigned range; /* of numbers, that the last process has */
-    Restart restart;
+    unsigned range;                    /* of numbers, that the last process has */
+    unsigned used[NUMBERS_OWN_RANGES]; /* of each, by processes that did not come to its end */
+    Restart *restart;
     bool replacing; /* what is lost now is lost through no fault of its own */
 } Crew;
 
@@ -51,12 +52,13 @@ typedef struct Crew {
  * crew_init() - begin, without a process
  * @workplace: borrowed
  * @numbers: which numbers the processes have
+ * @restart: when one may be started; borrowed, and shared with others whose losses count as well
  * @events, @userdata: who is told; borrowed. Never from within crew_get().
  *
  * Return: 0 or a negative errno; either way crew_deinit() cleans up.
  */
-int crew_init(Crew *crew, Workplace *workplace, NumbersKind numbers, const CrewEvents *events,
-              void *userdata);
+int crew_init(Crew *crew, Workplace *workplace, NumbersKind numbers, Restart *restart,
+              const CrewEvents *events, void *userdata);
 
 /** crew_deinit() - end the processes; the jobs in them are done, with a failure. Copes with zeros
  */

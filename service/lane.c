@@ -152,8 +152,8 @@ void lane_dispatch(Lane *lane)
  * From above
  */
 
-int lane_new(Lane **ret, Workplace *workplace, NumbersKind numbers, lane_quiet_t quiet,
-             void *userdata)
+int lane_new(Lane **ret, Workplace *workplace, NumbersKind numbers, Restart *restart,
+             lane_quiet_t quiet, void *userdata)
 {
     _cleanup_(lane_freep) Lane *lane = NULL;
     int r;
@@ -166,7 +166,7 @@ int lane_new(Lane **ret, Workplace *workplace, NumbersKind numbers, lane_quiet_t
     lane->userdata = userdata;
     lane->open = true;
 
-    r = crew_init(&lane->crew, workplace, numbers, &crew_events, lane);
+    r = crew_init(&lane->crew, workplace, numbers, restart, &crew_events, lane);
     if (r < 0)
         return r;
 

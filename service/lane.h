@@ -11,6 +11,7 @@
 #include "job.h"
 #include "numbers.h"
 #include "outcome.h"
+#include "restart.h"
 #include "util.h"
 #include "worker.h"
 
@@ -23,12 +24,13 @@ typedef void (*lane_quiet_t)(void *userdata);
  * @ret: the lane, only on success
  * @workplace: borrowed for its whole life
  * @numbers: which numbers its processes have
+ * @restart: when one may be started, see crew_init(); borrowed for its whole life
  * @quiet, @userdata: told when its last job is out; or NULL
  *
  * Return: 0 or a negative errno.
  */
-int lane_new(Lane **ret, Workplace *workplace, NumbersKind numbers, lane_quiet_t quiet,
-             void *userdata);
+int lane_new(Lane **ret, Workplace *workplace, NumbersKind numbers, Restart *restart,
+             lane_quiet_t quiet, void *userdata);
 
 /**
  * lane_free() - end the processes

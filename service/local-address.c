@@ -3,10 +3,9 @@
 #include "local-address.h"
 
 #include <errno.h>
-#include <net/if.h>
+#include <ifaddrs.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "util.h"
@@ -28,42 +27,36 @@ static bool is_loopback(const ProbeTarget *address)
     return IN6_IS_ADDR_LOOPBACK(&address->ipv6);
 }
 
-/* Looks through the IPv4 addresses of all interfaces. The kernel sends from a secondary address to
- * itself with the primary one of its subnet as the source, so that what is_own() asks does not
+/* Looks through the addresses of all interfaces. The kernel sends from a secondary IPv4 address to
+ * itself with the primary one of its subnet as the source, so that what is_chosen() asks does not
  * tell. Returns 1 if @address is there, else 0. */
 static int is_on_interface(const ProbeTarget *address)
 {
-    _cleanup_(close_fdp) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    _cleanup_(freep) struct ifreq *entries = NULL;
-    struct ifconf list = {0};
-    int capacity;
+    struct ifaddrs *list;
+    int found = 0;
 
-    if (fd < 0)
-        return -errno;
-    if (ioctl(fd, SIOCGIFCONF, &list) < 0)
-        return -errno;
-    capacity = list.ifc_len + 16 * (int)sizeof(*entries); /* some may come meanwhile */
-    entries = malloc((size_t)capacity);
-    if (!entries)
-        return -ENOMEM;
-    list.ifc_len = capacity;
-    list.ifc_req = entries;
-    if (ioctl(fd, SIOCGIFCONF, &list) < 0)
+    if (getifaddrs(&list) < 0)
         return -errno;
 
-    for (size_t i = 0; i < (size_t)list.ifc_len / sizeof(*entries); i++) {
-        struct sockaddr_in own;
+    for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next) {
+        const Address *own = (const void *)entry->ifa_addr;
 
-        memcpy(&own, &entries[i].ifr_addr, sizeof(own));
-        if (own.sin_addr.s_addr == address->ipv4.s_addr)
-            return 1;
+        if (!own)
+            continue;
+        if (address->ip_version == 4)
+            found =
+                own->any.sa_family == AF_INET && own->ipv4.sin_addr.s_addr == address->ipv4.s_addr;
+        else
+            found = own->any.sa_family == AF_INET6 &&
+                    IN6_ARE_ADDR_EQUAL(&own->ipv6.sin6_addr, &address->ipv6);
     }
-    return 0;
+    freeifaddrs(list);
+    return found;
 }
 
 /* Connecting a UDP socket sends nothing, but has the kernel choose the source. Returns 1 if it
  * chose @address, else 0. */
-static int is_own(const ProbeTarget *address)
+static int is_chosen(const ProbeTarget *address)
 {
     _cleanup_(close_fdp) int fd = -1;
     Address peer = {0}, source = {0};
@@ -92,19 +85,46 @@ static int is_own(const ProbeTarget *address)
     return IN6_ARE_ADDR_EQUAL(&source.ipv6.sin6_addr, &address->ipv6);
 }
 
+/* Returns 1 if @address is this machine's, else 0, or a negative errno. */
+static int is_own(const ProbeTarget *address)
+{
+    int r;
+
+    r = is_loopback(address) ? 1 : is_chosen(address);
+    return r == 0 ? is_on_interface(address) : r;
+}
+
 int local_address_check(const ProbeTarget *address, Failure *failure)
 {
     char text[INET6_ADDRSTRLEN];
     int r;
 
-    r = is_loopback(address) ? 1 : is_own(address);
-    if (r == 0 && address->ip_version == 4)
-        r = is_on_interface(address);
+    r = is_own(address);
     if (r < 0)
         return r;
     if (r == 0)
         return failure_set(failure, OUTCOME_INVALID_ARGS,
                            "option local_ip is %s, an address of this machine is expected",
                            probe_target_format(address, text));
+    return 0;
+}
+
+int local_address_check_target(const ProbeTarget *address, const ProbeTarget *target,
+                               Failure *failure)
+{
+    char text[INET6_ADDRSTRLEN], target_text[INET6_ADDRSTRLEN];
+    int r;
+
+    if (!is_loopback(address))
+        return 0;
+    r = is_own(target);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return failure_set(
+            failure, OUTCOME_INVALID_ARGS,
+            "option local_ip is %s, which must not leave this machine, but the probe "
+            "goes to %s: an address of an interface is expected",
+            probe_target_format(address, text), probe_target_format(target, target_text));
     return 0;
 }

@@ -19,3 +19,17 @@
  * Return: 0, OUTCOME_INVALID_ARGS, or a negative errno if that cannot be found out.
  */
 int local_address_check(const ProbeTarget *address, Failure *failure);
+
+/**
+ * local_address_check_target() - may probes be sent from this address to that one?
+ * @address: as local_address_check() let it pass, of the target's IP version
+ * @target: where the probe goes
+ * @failure: filled in on a positive return
+ *
+ * From a loopback address only to this machine's own: the kernel does not look at what mtr-packet
+ * sends, and would put it on the wire.
+ *
+ * Return: 0, OUTCOME_INVALID_ARGS, or a negative errno if that cannot be found out.
+ */
+int local_address_check_target(const ProbeTarget *address, const ProbeTarget *target,
+                               Failure *failure);

@@ -92,7 +92,12 @@ static void on_quiet(void *userdata)
     rest_later(userdata);
 }
 
-/* The mark that gives way most easily: one that is not used, or else the one opened first. */
+/*
+ * The mark that gives way most easily: one that is not used, or else the one opened first. But not
+ * one that has not had its turn yet, since its process starts or its probes wait for something
+ * else: it would wait anew, and so would the next, for ever. NULL if there are only such; they will
+ * be used.
+ */
 static Mark *choose_closing(const Marks *marks)
 {
     Mark *mark;
@@ -100,7 +105,10 @@ static Mark *choose_closing(const Marks *marks)
     DL_FOREACH (marks->open, mark)
         if (lane_unused(mark->lane))
             return mark;
-    return marks->open;
+    DL_FOREACH (marks->open, mark)
+        if (lane_in_process(mark->lane))
+            return mark;
+    return NULL;
 }
 
 /* Opens marks that wait, if there are places, or has one give way, if somebody waits. */
@@ -111,6 +119,8 @@ static void balance(Marks *marks)
 
     if (marks->waiting && !marks->closing) {
         marks->closing = choose_closing(marks);
+        if (!marks->closing)
+            return;
         lane_set_open(marks->closing->lane, false);
         if (!lane_in_process(marks->closing->lane))
             rest_later(marks->closing);
@@ -132,7 +142,7 @@ static int mark_new(Mark **ret, Marks *marks, uint32_t value)
     mark->marks = marks;
     mark->value = value;
 
-    r = lane_new(&mark->lane, marks->workplace, NUMBERS_SHARED, on_quiet, mark);
+    r = lane_new(&mark->lane, marks->workplace, NUMBERS_SHARED, &marks->restart, on_quiet, mark);
     if (r >= 0) {
         HASH_ADD(by_value, marks->by_value, value, sizeof(value), mark);
         r = HASH_ADDED(by_value, mark) ? 0 : -ENOMEM;

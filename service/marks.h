@@ -24,6 +24,7 @@ typedef struct Mark Mark;
 /* Begins as zeros but for `workplace`. */
 typedef struct Marks {
     Workplace *workplace; /* borrowed */
+    Restart restart;      /* of all: a new mark is no way round a pause */
     Mark *by_value;
     Mark *open; /* may have a process; the one opened first comes first */
     unsigned n_open;

@@ -10,12 +10,12 @@
  *   - of TCP and SCTP, where the number is the source port, whatever probe has it: of whichever
  * protocol, in whichever process. Everybody hears of every TCP probe that expires on its way.
  *
- * So no process uses a number twice in its life: before that, another takes over. And the processes
- * for TCP and SCTP have numbers that no other uses at the same time, ahead of all others': those
- * before them are skipped at the start.
+ * So no process is to use a number twice in its life: before that, another takes over. And the
+ * processes for TCP and SCTP have numbers that no other uses at the same time, ahead of all
+ * others': those before them are skipped at the start.
  *
  * A number whose port somebody else has is skipped by mtr-packet itself. We do not see that, so
- * there are spare ones, enough for a quarter of all ports in use.
+ * there are spare ones, enough for a quarter of all ports in use, or left in TIME_WAIT.
  */
 
 #define NUMBERS_FIRST 33000
@@ -27,8 +27,9 @@ typedef enum NumbersKind {
 } NumbersKind;
 
 typedef struct Numbers {
-    unsigned skip; /* how many are skipped at the start */
-    unsigned life; /* how many probes the process may be given, at one number each */
+    unsigned range; /* of NUMBERS_OWN */
+    unsigned skip;  /* how many are skipped at the start */
+    unsigned life;  /* how many probes the process may be given, at one number each */
 } Numbers;
 
 /* NUMBERS_SHARED begin at the first: of the processes for ICMP, and for UDP with a mark. */
@@ -38,3 +39,6 @@ typedef struct Numbers {
 #define NUMBERS_OWN_RANGES 2
 #define NUMBERS_OWN_SIZE ((NUMBERS_LAST - NUMBERS_FIRST - NUMBERS_SHARED_LIFE) / NUMBERS_OWN_RANGES)
 #define NUMBERS_OWN_LIFE 6000
+
+/* How many of the spare ones may go to probes that are sent again. */
+#define NUMBERS_AGAIN 500

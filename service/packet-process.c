@@ -325,7 +325,8 @@ static void on_started(void *userdata, const char *problem)
         packet_process_fail(process, problem);
         return;
     }
-    (void)sd_event_source_set_enabled(process->patience_source, SD_EVENT_OFF);
+    if (!process->ended) /* else it has its time to die */
+        (void)sd_event_source_set_enabled(process->patience_source, SD_EVENT_OFF);
     process->started = true;
     log_started(process);
     process->events->ready(process->userdata);

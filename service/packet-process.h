@@ -127,12 +127,14 @@ bool packet_process_has_room(const PacketProcess *process);
  */
 int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCommand *command);
 
+/** packet_process_hold() - write nothing until packet_process_release(): many commands at once */
+void packet_process_hold(PacketProcess *process);
+
+/** packet_process_release() - write what was sent meanwhile, and from now on at once */
+void packet_process_release(PacketProcess *process);
+
 /** packet_process_is_ready() - whether it has answered its first questions */
 bool packet_process_is_ready(const PacketProcess *process);
-
-/** packet_process_hold() - send nothing until packet_process_release(): then all at once */
-void packet_process_hold(PacketProcess *process);
-void packet_process_release(PacketProcess *process);
 
 /** packet_process_pid() - its process id */
 pid_t packet_process_pid(const PacketProcess *process);

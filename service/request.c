@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "local-address.h"
 #include "util.h"
 
 static void request_finish(Request *request, const PacketReply *reply, const Failure *failure)
@@ -58,20 +59,35 @@ static void request_submit(Request *request)
     }
 }
 
+int request_check_target(const PacketCommand *command, Failure *failure)
+{
+    const ProbeOptions *options = &command->options;
+    int r;
+
+    r = probe_options_check_version(options, command->target.ip_version, failure);
+    if (r == 0 && options->local_ip.ip_version != 0)
+        r = local_address_check_target(&options->local_ip, &command->target, failure);
+    return r;
+}
+
 static void on_resolved(NamesWaiter *waiter, const ProbeTarget *target, const Failure *failure)
 {
     Request *request = CONTAINER_OF(waiter, Request, name);
     Failure refused;
+    int r;
 
-    if (!failure) {
-        request->command.target = *target;
-        if (probe_options_check_version(&request->command.options, target->ip_version, &refused) !=
-            0)
-            failure = &refused;
+    if (failure) {
+        request_fail(request, failure);
+        return;
     }
 
-    if (failure)
-        request_fail(request, failure);
+    request->command.target = *target;
+    r = request_check_target(&request->command, &refused);
+    if (r < 0)
+        r = failure_set(&refused, OUTCOME_NO_MEMORY, "the source address cannot be checked: %s",
+                        strerror(-r));
+    if (r > 0)
+        request_fail(request, &refused);
     else
         request_submit(request);
 }

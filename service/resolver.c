@@ -170,6 +170,21 @@ static int read_address(const struct addrinfo *address, ProbeTarget *ret, const 
     return probe_target_check(&target, host, failure);
 }
 
+/* The first address that a probe can go to, in the order of the system's preference; if there is
+ * none, what is wrong with the first. */
+static int choose_address(const struct addrinfo *addresses, ProbeTarget *ret, const char *host,
+                          Failure *failure)
+{
+    Failure later;
+    int r;
+
+    r = read_address(addresses, ret, host, failure);
+    for (const struct addrinfo *next = addresses->ai_next; r != 0 && next; next = next->ai_next)
+        if (read_address(next, ret, host, &later) == 0)
+            return 0;
+    return r;
+}
+
 static void lookup_finish(Lookup *lookup)
 {
     const char *kind = lookup->ip_version == 4 ? "IPv4 " : lookup->ip_version == 6 ? "IPv6 " : "";
@@ -186,7 +201,7 @@ static void lookup_finish(Lookup *lookup)
                         lookup->error == EAI_SYSTEM ? strerror(lookup->error_errno)
                                                     : gai_strerror(lookup->error));
     else
-        r = read_address(lookup->addresses, &target, lookup->host, &failure);
+        r = choose_address(lookup->addresses, &target, lookup->host, &failure);
 
     lookup->done(lookup->userdata, r == 0 ? &target : NULL, r == 0 ? NULL : &failure);
 }

@@ -3,8 +3,8 @@
 
 /*
  * Names to addresses through the system's resolver (NSS), which blocks: so in threads, a bounded
- * number of them, taken in turn by the users that wait. A look-up that hangs costs its own user two
- * places, and nobody else anything.
+ * number of them, taken in turn by the users that wait. Look-ups that hang cost their own user two
+ * places; only four users whose look-ups hang keep others waiting.
  */
 
 #include <sys/types.h>
@@ -54,7 +54,7 @@ DEFINE_CLEANUP(Resolver *, resolver_free)
  * @uid: for whom
  * @host: copied
  * @ip_version: 4 or 6, or 0 for the one that the system prefers
- * @done, @userdata: called once, later
+ * @done, @userdata: called once, perhaps before this returns
  * @failure: filled in on a positive return
  *
  * Return: 0, OUTCOME_LIMITS_EXCEEDED if too many of this user wait, or a negative errno.

@@ -13,13 +13,15 @@
 #include "lane.h"
 #include "log.h"
 #include "marks.h"
+#include "restart.h"
 
 struct Scheduler {
     char *packet_command;
     Workplace workplace;
     ClockWatch clock;
-    Lane *icmp;      /* without a mark; and questions */
-    Lane *ports;     /* UDP without a mark, TCP, SCTP */
+    Lane *icmp;  /* without a mark; and questions */
+    Lane *ports; /* UDP without a mark, TCP, SCTP */
+    Restart icmp_restart, ports_restart;
     Marks marks;     /* ICMP and UDP with a mark */
     Lane *next_lane; /* while those who awaited a UDP turn are told: whose the next is */
 };
@@ -87,9 +89,11 @@ int scheduler_new(Scheduler **ret, sd_event *event, const char *packet_command,
         r = clock_watch_init(&scheduler->clock, event, PACKET_PRIORITY_CLOCK, on_clock_set,
                              scheduler);
     if (r >= 0)
-        r = lane_new(&scheduler->icmp, workplace, NUMBERS_SHARED, NULL, NULL);
+        r = lane_new(&scheduler->icmp, workplace, NUMBERS_SHARED, &scheduler->icmp_restart, NULL,
+                     NULL);
     if (r >= 0)
-        r = lane_new(&scheduler->ports, workplace, NUMBERS_OWN, NULL, NULL);
+        r = lane_new(&scheduler->ports, workplace, NUMBERS_OWN, &scheduler->ports_restart, NULL,
+                     NULL);
     if (r < 0)
         return r;
 

@@ -4,8 +4,9 @@
 /*
  * Which mtr-packet a command goes to. Each is started at its first need:
  *
- *   - one for ICMP, and for questions: each open TCP probe costs a process a system call a loop,
- * and with hundreds of them a ping in the same process shows several times its round trip;
+ *   - one for ICMP, and for questions but that of marks, which is a TCP probe: each open TCP probe
+ * costs a process a system call a loop, and with hundreds of them a ping in the same process shows
+ * several times its round trip;
  *   - one for UDP, TCP and SCTP: mtr-packet tells the answers to TCP and SCTP apart by a port only,
  * which every process counts from the same start. Two of them tracing TCP at once take each other's
  * hops for their own, and so does any other that has a probe of the same number, see numbers.h;

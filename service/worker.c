@@ -156,6 +156,7 @@ bool worker_knows(const Worker *worker, const char *feature, bool *ret_supported
 static bool send_again(Worker *worker, Job *job)
 {
     if (!job->done || job->timed_out || job->n_sent == SENT_MAX ||
+        worker->n_used >= worker->numbers.life + NUMBERS_AGAIN ||
         !packet_process_has_room(worker->process) ||
         packet_process_send(worker->process, &job->slot, &job->command) < 0)
         return false;
@@ -349,6 +350,11 @@ int worker_send(Worker *worker, Job *job)
 const Numbers *worker_numbers(const Worker *worker)
 {
     return &worker->numbers;
+}
+
+unsigned worker_used(const Worker *worker)
+{
+    return worker->n_used;
 }
 
 bool worker_used_up(const Worker *worker)

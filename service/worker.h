@@ -88,6 +88,9 @@ int worker_send(Worker *worker, Job *job);
 /** worker_numbers() - what the process has of them */
 const Numbers *worker_numbers(const Worker *worker);
 
+/** worker_used() - how many of those it has used */
+unsigned worker_used(const Worker *worker);
+
 /** worker_used_up() - whether it has used its numbers up, and must not be given any more jobs */
 bool worker_used_up(const Worker *worker);
 

@@ -219,12 +219,29 @@ static void handle_probe(Fake *fake, int token, const char *line)
     case FAKE_INSPECT:
         inspect(fake, token);
         break;
+    case FAKE_NO_ROUTE:
+        printf("%d no-route\n", token);
+        break;
+    case FAKE_ADDRESS_IN_USE:
+        printf("%d address-in-use\n", token);
+        break;
     case FAKE_KEEP:
         keep(fake, token);
         break;
     default:
         printf("%d reply ip-4 127.0.0.1 round-trip-time 1\n", token);
     }
+}
+
+/* Closes its input, and only then answers, when whoever writes has seen it; and lives on. */
+static void grow_deaf(int token)
+{
+    close(STDIN_FILENO);
+    poll(NULL, 0, 300); /* if that is not enough, what is looked for is missed, not invented */
+    printf("%d feature-support support 0.fake\n", token);
+    fflush(stdout);
+    for (;;)
+        pause();
 }
 
 static void handle_question(Fake *fake, int token, const char *line)
@@ -235,7 +252,9 @@ static void handle_question(Fake *fake, int token, const char *line)
     if (strcmp(feature, "release") == 0)
         release(fake);
 
-    if (strcmp(feature, "version") == 0)
+    if (strcmp(feature, "version") == 0 && strcmp(fake->name, FAKE_NAME_DEAF) == 0)
+        grow_deaf(token);
+    else if (strcmp(feature, "version") == 0)
         printf("%d feature-support support 0.fake\n", token);
     else if (strcmp(fake->name, FAKE_NAME_NO_PROBES) == 0)
         printf("%d unknown-command\n", token);

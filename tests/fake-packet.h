@@ -21,6 +21,8 @@ enum {
     FAKE_HOLD,            /* no answer until CheckSupport("release"), or FAKE_HELD_MAX are held */
     FAKE_WAIT_FOR_FULL_PIPE, /* reads no further until its pipe is full; then as FAKE_HOLD */
     FAKE_INSPECT,            /* answers with what it sees of itself */
+    FAKE_NO_ROUTE,           /* what a TCP probe that expired may seem to be */
+    FAKE_ADDRESS_IN_USE,     /* no port was free */
     FAKE_KEEP,               /* no answer until it gets SIGUSR1 */
 };
 
@@ -30,6 +32,7 @@ enum {
 /* What it does from the start, by its name. */
 #define FAKE_NAME_SILENT "silent"       /* never answers */
 #define FAKE_NAME_LATE "late"           /* answers nothing before there is a file FAKE_GO */
+#define FAKE_NAME_DEAF "deaf"           /* closes its input, and answers its first commands then */
 #define FAKE_NAME_NO_PROBES "no-probes" /* does not know send-probe */
 
 #define FAKE_GO "/run/fake-packet-go"

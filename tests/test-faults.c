@@ -142,6 +142,19 @@ static void test_loss(const void *argument)
     fixture_stop(&fixture);
 }
 
+/* The same, if it does so before it has answered its first commands. */
+static void test_deaf(void)
+{
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, fake(FAKE_NAME_DEAF));
+    fake_probe(&answer, fixture.root, FAKE_REPLY);
+    assert_error(&answer, ERROR_PROCESS, "closed its input");
+    answer_clear(&answer);
+    fixture_stop(&fixture);
+}
+
 /* A process that reads no more and lives on is lost as any other, though it can still speak. */
 static void test_closed_input(void)
 {
@@ -600,6 +613,7 @@ static void add_tests(void)
     for (size_t i = 0; i < G_N_ELEMENTS(losses); i++)
         g_test_add_data_func(losses[i].path, GUINT_TO_POINTER(i), test_loss);
     g_test_add_func("/faults/loss/closed-input", test_closed_input);
+    g_test_add_func("/faults/start/deaf", test_deaf);
     g_test_add_func("/faults/loss/other-process", test_other_process);
     g_test_add_func("/faults/loss/pause", test_pause);
     g_test_add_func("/faults/loss/last-words", test_last_words);

@@ -341,7 +341,9 @@ static void test_local_ip(void)
     } foreign[] = {{"elsewhere", "9.9.9.9"},
                    {"multicast", "224.0.0.1"},
                    {"unspecified", "0.0.0.0"},
-                   {"broadcast", NETWORK_BROADCAST}};
+                   {"broadcast", NETWORK_BROADCAST},
+                   /* this machine's, but nobody else's business */
+                   {"loopback", "127.0.0.1"}};
     static const Pair second = {NETWORK_SECOND_4, NETWORK_SECOND_6};
     static const Pair source = {"ip saddr", "ip6 saddr"}, destination = {"ip daddr", "ip6 daddr"};
     Fixture fixture;
@@ -367,6 +369,13 @@ static void test_local_ip(void)
             }
     }
 
+    probe_wait(&answer, fixture.root, NETWORK_TARGET_6, "{'local_ip': <'::1'>}");
+    assert_error(&answer, ERROR_INVALID_ARGS, "must not leave this machine");
+    answer_clear(&answer);
+    probe_wait(&answer, fixture.root, "odd.test", "{'local_ip': <'127.0.0.1'>}");
+    assert_error(&answer, ERROR_INVALID_ARGS, "goes to 192.0.2.77");
+    answer_clear(&answer);
+
     for (unsigned v = 0; v < G_N_ELEMENTS(ip_versions); v++)
         for (unsigned p = 0; p < G_N_ELEMENTS(protocols); p++) {
             int version = ip_versions[v];
@@ -382,10 +391,13 @@ static void test_local_ip(void)
             g_assert_cmpuint(network_count(name), >=, 1); /* TCP has more than one packet */
         }
     network_sysctl("ipv4/ip_nonlocal_bind", "0");
-    fixture_stop(&fixture);
-
     for (unsigned i = 0; i < G_N_ELEMENTS(foreign); i++)
         g_assert_cmpuint(network_count(foreign[i].name), ==, 0);
+
+    probe_wait(&answer, fixture.root, NETWORK_SECOND_4, "{'local_ip': <'127.0.0.1'>}");
+    assert_answer(&answer, "reply", NETWORK_SECOND_4);
+    answer_clear(&answer);
+    fixture_stop(&fixture);
     network_down();
 }
 

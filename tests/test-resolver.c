@@ -91,6 +91,8 @@ static void test_hosts(void)
     assert_address(resolver, "127.1", 0, "127.0.0.1"); /* as ping has it */
     assert_failure(resolver, "multicast.test", 0, OUTCOME_INVALID_ARGS,
                    "\"multicast.test\" is a multicast address (224.0.0.1)");
+    /* one that no probe can go to, though the system prefers it, is passed over */
+    assert_address(resolver, "odd.test", 0, "192.0.2.77");
     assert_failure(resolver, "127.1", 6, OUTCOME_HOST_RESOLVE,
                    "host \"127.1\" has no IPv6 address that can be found: ");
     resolver_free(resolver);

@@ -119,6 +119,17 @@ static void submit_probe(Bench *bench, Asked *asked, uid_t uid, ProbeProtocol pr
     submit(bench, asked, uid, &command);
 }
 
+static void submit_udp(Bench *bench, Asked *asked, uint32_t mark, int pattern, const char *host,
+                       int port, int local_port)
+{
+    PacketCommand command = probe_command(PROBE_UDP, mark, pattern);
+
+    g_assert_cmpint(inet_pton(AF_INET, host, &command.target.ipv4), ==, 1);
+    command.options.port = port;
+    command.options.local_port = local_port;
+    submit(bench, asked, mark, &command);
+}
+
 static void wait_for(Bench *bench, const Asked *asked)
 {
     while (!asked->done)
@@ -292,14 +303,14 @@ static void test_numbers_after_loss(void)
     submit_probe(bench, &kept, 1, PROBE_TCP, 0, FAKE_KEEP);
     send_many(bench, NUMBERS_OWN_LIFE - 2, PROBE_UDP, 0);
     third = inspect(bench, 1, PROBE_TCP, 0);
-    g_assert_cmpuint(third.skipped, ==, first.skipped);
+    g_assert_cmpuint(third.skipped, ==, first.skipped + 1); /* behind it */
     g_assert_cmpint(kill(third.pid, SIGKILL), ==, 0);
     wait_gone(bench, third.pid);
     do { /* two losses in a row: there is a pause */
         submit_probe(bench, &third, 1, PROBE_TCP, 0, FAKE_INSPECT);
         wait_for(bench, &third);
     } while (third.outcome == OUTCOME_PROCESS);
-    g_assert_cmpuint(third.skipped, ==, first.skipped);
+    g_assert_cmpuint(third.skipped, ==, first.skipped + 2);
     release(second.pid);
     wait_for(bench, &kept);
     bench_free(bench);
@@ -354,6 +365,71 @@ static void test_retire(const void *argument)
 
     for (unsigned i = 3; i <= CREW_RETIRING_MAX; i++)
         scheduler_drop(kept[i].job);
+    bench_free(bench);
+}
+
+/* A process that has used its numbers up and has nothing to do is in nobody's way, though another
+ * retires for as long as its probe may take. */
+static void test_used_up_idle(void)
+{
+    Bench *bench = bench_new();
+    Asked kept, first, last;
+
+    first = inspect(bench, 1, PROBE_TCP, 0);
+    submit_probe(bench, &kept, 1, PROBE_TCP, 0, FAKE_KEEP);
+    send_many(bench, NUMBERS_OWN_LIFE - 2, PROBE_UDP, 0);
+    send_many(bench, NUMBERS_OWN_LIFE, PROBE_UDP, 0);
+    last = inspect(bench, 2, PROBE_UDP, 0);
+    g_assert_cmpuint(last.probes, ==, 1);
+    g_assert_false(kept.done);
+    g_assert_cmpuint(last.skipped, !=, first.skipped);
+    scheduler_drop(kept.job);
+    bench_free(bench);
+}
+
+/* What may be a TCP probe that expired is sent again, a few times; not what a lot of others used
+ * the spare numbers for. */
+static void test_again(void)
+{
+    g_autofree Asked *asked = g_new0(Asked, 999);
+    Bench *bench = bench_new();
+
+    submit_probe(bench, &asked[0], 1, PROBE_TCP, 0, FAKE_NO_ROUTE);
+    wait_for(bench, &asked[0]);
+    g_assert_cmpstr(asked[0].word, ==, "no-route");
+    g_assert_cmpuint(bench->statistics.probes_sent, ==, 4);
+    g_assert_cmpuint(bench->statistics.other_results, ==, 1);
+    submit_probe(bench, &asked[0], 1, PROBE_UDP, 0, FAKE_NO_ROUTE);
+    wait_for(bench, &asked[0]);
+    g_assert_cmpuint(bench->statistics.probes_sent, ==, 5);
+
+    send_many(bench, NUMBERS_OWN_LIFE - 1000, PROBE_UDP, 0);
+    for (unsigned i = 0; i < 900; i++)
+        submit_probe(bench, &asked[i], i, PROBE_TCP, 0, FAKE_NO_ROUTE);
+    for (unsigned i = 0; i < 900; i++)
+        wait_for(bench, &asked[i]);
+    g_assert_cmpuint(bench->statistics.probes_sent, <=, NUMBERS_OWN_LIFE + NUMBERS_AGAIN);
+    g_assert_cmpuint(bench->statistics.probes_sent, >, NUMBERS_OWN_LIFE);
+    bench_free(bench);
+}
+
+/* A probe for which there was no port went through all numbers: the process has none left. */
+static void test_no_port(void)
+{
+    Bench *bench = bench_new();
+    Asked first, asked, second;
+
+    first = inspect(bench, 1, PROBE_TCP, 0);
+    submit_probe(bench, &asked, 1, PROBE_TCP, 0, FAKE_ADDRESS_IN_USE);
+    wait_for(bench, &asked);
+    g_assert_cmpstr(asked.word, ==, "address-in-use");
+    second = inspect(bench, 1, PROBE_TCP, 0);
+    g_assert_cmpint(second.pid, !=, first.pid);
+    g_assert_cmpuint(bench->statistics.processes_lost, ==, 0);
+
+    submit_probe(bench, &asked, 1, PROBE_UDP, 0, FAKE_ADDRESS_IN_USE); /* UDP looks for none */
+    wait_for(bench, &asked);
+    g_assert_cmpint(inspect(bench, 1, PROBE_TCP, 0).pid, ==, second.pid);
     bench_free(bench);
 }
 
@@ -496,6 +572,50 @@ static void test_ninth_mark_goes(void)
     bench_free(bench);
 }
 
+/* More marks at once than have places, before any has had its turn: they do not take the places
+ * from each other for ever, but have their turns. */
+static void test_many_marks_at_once(const void *argument)
+{
+    Bench *bench = bench_new();
+    Asked asked[3 * MARKS_OPEN_MAX], kept = {0};
+
+    if (argument) { /* and all await the end of a UDP turn */
+        submit_udp(bench, &kept, 0, FAKE_KEEP, "192.0.2.1", 53, PROBE_OPTION_UNSET);
+        (void)inspect(bench, 99, PROBE_UDP, 0);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(asked); i++)
+        submit_udp(bench, &asked[i], 1 + i, FAKE_INSPECT, "192.0.2.1", 53, PROBE_OPTION_UNSET);
+    if (argument) {
+        int pid = inspect(bench, 99, PROBE_UDP, 0).pid; /* others are not kept from it */
+
+        settle(bench);
+        release(pid);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(asked); i++) {
+        wait_for(bench, &asked[i]);
+        g_assert_cmpstr(asked[i].word, ==, "inspected");
+    }
+    g_assert_cmpuint(bench->n_started, <=, 2 * G_N_ELEMENTS(asked));
+    bench_free(bench);
+}
+
+/* A pause holds for all marks: another mark is no way round it. */
+static void test_marks_pause(void)
+{
+    Bench *bench = bench_new();
+    unsigned n_refused = 0;
+    Asked asked;
+
+    for (unsigned i = 0; i < 100; i++) {
+        submit_probe(bench, &asked, 1, PROBE_ICMP, 1 + i, FAKE_DIE);
+        wait_for(bench, &asked);
+        g_assert_cmpint(asked.outcome, ==, OUTCOME_PROCESS);
+    }
+    n_refused = 100 - bench->n_started;
+    g_assert_cmpuint(n_refused, >, 0);
+    bench_free(bench);
+}
+
 /* A mark's process that is not used is ended after ten seconds; the standing ones stay. */
 static void test_unused_mark(void)
 {
@@ -514,17 +634,6 @@ static void test_unused_mark(void)
 /*
  * UDP
  */
-
-static void submit_udp(Bench *bench, Asked *asked, uint32_t mark, int pattern, const char *host,
-                       int port, int local_port)
-{
-    PacketCommand command = probe_command(PROBE_UDP, mark, pattern);
-
-    g_assert_cmpint(inet_pton(AF_INET, host, &command.target.ipv4), ==, 1);
-    command.options.port = port;
-    command.options.local_port = local_port;
-    submit(bench, asked, mark, &command);
-}
 
 /* UDP with a fixed port to one target is in flight from one process at a time, and from each in its
  * turn. What cannot be confused with it does not wait. */
@@ -649,12 +758,18 @@ static void add_tests(void)
     g_test_add_func("/scheduler/turns", test_turns);
     g_test_add_func("/scheduler/own-numbers", test_own_numbers);
     g_test_add_func("/scheduler/numbers-after-loss", test_numbers_after_loss);
+    g_test_add_func("/scheduler/used-up-idle", test_used_up_idle);
+    g_test_add_func("/scheduler/again", test_again);
+    g_test_add_func("/scheduler/no-port", test_no_port);
     g_test_add_data_func("/scheduler/retire", GUINT_TO_POINTER(0), test_retire);
     g_test_add_data_func("/scheduler/retire-marked", GUINT_TO_POINTER(7), test_retire);
     g_test_add_func("/scheduler/questions", test_questions);
     g_test_add_func("/scheduler/isolation", test_isolation);
     g_test_add_func("/scheduler/ninth-mark", test_ninth_mark);
     g_test_add_func("/scheduler/ninth-mark-goes", test_ninth_mark_goes);
+    g_test_add_data_func("/scheduler/marks-at-once", NULL, test_many_marks_at_once);
+    g_test_add_data_func("/scheduler/marks-await-turn", "", test_many_marks_at_once);
+    g_test_add_func("/scheduler/marks-pause", test_marks_pause);
     g_test_add_func("/scheduler/unused-mark", test_unused_mark);
     g_test_add_func("/scheduler/udp", test_udp);
     g_test_add_func("/scheduler/pid", test_pid);
