@@ -8,6 +8,7 @@
 
 #include "deadlines.h"
 #include "log.h"
+#include "port-sample.h"
 
 static void on_room(void *userdata, Worker *worker);
 static void on_done(void *userdata, Worker *worker, Job *job, const PacketReply *reply,
@@ -135,6 +136,19 @@ static bool is_retiring(const Crew *crew, unsigned range)
     return false;
 }
 
+/* How many probes a process may be given that begins behind @used numbers of a range: as many as
+ * surely have a place there among the ports that others have. */
+static unsigned own_life(unsigned range, unsigned used)
+{
+    uint16_t first = (uint16_t)(NUMBERS_FIRST + NUMBERS_SHARED_LIFE + range * NUMBERS_OWN_SIZE);
+    double free_share = 1 - port_sample(first, (uint16_t)(first + NUMBERS_OWN_SIZE - 1));
+    unsigned life = (unsigned)(0.9 * free_share * (NUMBERS_OWN_SIZE - used));
+
+    if (life > NUMBERS_OWN_LIFE - used)
+        life = NUMBERS_OWN_LIFE - used;
+    return life > NUMBERS_OWN_LIFE_MIN ? life : NUMBERS_OWN_LIFE_MIN;
+}
+
 /*
  * The numbers for another process beside those that retire. Where there are several ranges they
  * take turns, and a process begins behind the one before it that was lost: so what is still on its
@@ -153,7 +167,7 @@ static Numbers next_numbers(Crew *crew)
 
     numbers.range = crew->range;
     numbers.skip = NUMBERS_SHARED_LIFE + crew->range * NUMBERS_OWN_SIZE + crew->used[crew->range];
-    numbers.life = NUMBERS_OWN_LIFE - crew->used[crew->range];
+    numbers.life = own_life(crew->range, crew->used[crew->range]);
     return numbers;
 }
 

@@ -14,8 +14,9 @@
  * processes for TCP and SCTP have numbers that no other uses at the same time, ahead of all
  * others': those before them are skipped at the start.
  *
- * A number whose port somebody else has is skipped by mtr-packet itself. We do not see that, so
- * there are spare ones, enough for a quarter of all ports in use, or left in TIME_WAIT.
+ * A number whose port somebody else has is skipped by mtr-packet itself, for TCP and SCTP. We do
+ * not see that, so there are spare ones; and where many ports are in use, a process is given up
+ * sooner.
  */
 
 #define NUMBERS_FIRST 33000
@@ -39,6 +40,9 @@ typedef struct Numbers {
 #define NUMBERS_OWN_RANGES 2
 #define NUMBERS_OWN_SIZE ((NUMBERS_LAST - NUMBERS_FIRST - NUMBERS_SHARED_LIFE) / NUMBERS_OWN_RANGES)
 #define NUMBERS_OWN_LIFE 6000
+
+/* However many ports are in use, so many probes it is given. */
+#define NUMBERS_OWN_LIFE_MIN 200
 
 /* How many of the spare ones may go to probes that are sent again. */
 #define NUMBERS_AGAIN 500
