@@ -129,6 +129,7 @@ static void test_names_hang(void)
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(hanging); i++)
         g_assert_false(hanging[i].done);
+    g_assert_cmpuint(get_number(fixture.root, "ProbesQueued"), ==, G_N_ELEMENTS(hanging));
 
     g_assert_cmpint(fixture_end_service(&fixture, SIGTERM), ==, 0);
     for (unsigned i = 0; i < G_N_ELEMENTS(hanging); i++) {
