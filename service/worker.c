@@ -19,6 +19,10 @@
 /* Tries for a process id whose low 16 bits are nobody else's. */
 #define PID_TRIES 8
 
+/* How long a process's id is nobody else's after it has ended, in microseconds: as long as a probe
+ * may be waited for. */
+#define PID_KEPT_USEC (60 * 1000 * 1000ULL)
+
 /* How often a probe is sent while its answer may be misread. One in a hundred is. */
 #define SENT_MAX 4
 
@@ -224,15 +228,28 @@ static const PacketProcessEvents process_events = {
     .lost = on_lost,
 };
 
-/* Whether another's packets would have the same id as this process's. */
+/* Whether another's packets have, or had until lately, the same id as this process's. */
 static bool pid_is_taken(const Workplace *workplace, pid_t pid)
 {
+    uint64_t now = deadlines_now();
     const Worker *other;
 
     DL_FOREACH (workplace->workers, other)
         if ((uint16_t)packet_process_pid(other->process) == (uint16_t)pid)
             return true;
+    for (unsigned i = 0; i < WORKPLACE_ENDED_MAX && i < workplace->n_ended; i++) {
+        const EndedProcess *ended = &workplace->ended[i];
+
+        if ((uint16_t)ended->pid == (uint16_t)pid && now - ended->usec < PID_KEPT_USEC)
+            return true;
+    }
     return false;
+}
+
+static void note_ended(Workplace *workplace, pid_t pid)
+{
+    workplace->ended[workplace->n_ended++ % WORKPLACE_ENDED_MAX] =
+        (EndedProcess){pid, deadlines_now()};
 }
 
 /* Starts processes until one has an id of its own. Those before it stay until then: so their ids
@@ -299,6 +316,8 @@ Worker *worker_free(Worker *worker)
     if (!worker)
         return NULL;
 
+    if (worker->n_used > 0)
+        note_ended(worker->workplace, packet_process_pid(worker->process));
     packet_process_free(worker->process);
     assert(worker_idle(worker));
     DL_DELETE(worker->workplace->workers, worker);

@@ -22,6 +22,15 @@
 
 typedef void (*worker_started_t)(void *userdata, const PacketSupport *support);
 
+/* Processes that have ended, the latest of them: answers to their probes may still be on the way.
+ */
+#define WORKPLACE_ENDED_MAX 64
+
+typedef struct EndedProcess {
+    pid_t pid;
+    uint64_t usec; /* when; CLOCK_MONOTONIC */
+} EndedProcess;
+
 /* What all workers share; its owner fills it in. */
 typedef struct Workplace {
     sd_event *event;
@@ -31,7 +40,9 @@ typedef struct Workplace {
     Statistics *statistics;
     worker_started_t started; /* told each time that a process is ready */
     void *userdata;
-    Worker *workers;      /* all there are; they register themselves */
+    Worker *workers; /* all there are; they register themselves */
+    EndedProcess ended[WORKPLACE_ENDED_MAX];
+    unsigned n_ended;     /* of all time; the latest is at (n_ended - 1) % WORKPLACE_ENDED_MAX */
     unsigned n_in_flight; /* probes in all of them */
     unsigned n_queued;    /* and before them */
 } Workplace;
@@ -56,8 +67,8 @@ typedef struct WorkerEvents {
  * has returned.
  * @failure: filled in on a positive return
  *
- * Its process id is told from those of all others in the workplace by the low 16 bits, which is all
- * that packets have of it.
+ * Its process id is told from those of all others in the workplace, and of those that have ended a
+ * short while ago, by the low 16 bits, which is all that packets have of it.
  *
  * Return: 0, OUTCOME_PROCESS if there is no process to be had, or a negative errno.
  */

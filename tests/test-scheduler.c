@@ -191,6 +191,14 @@ static void test_pid(void)
     g_assert_cmpint(other, >, icmp + 65536); /* it was tried */
     g_assert_cmpint(other, <, icmp + 65536 + 100);
     g_assert_cmpint(kill(icmp + 65536, 0), <, 0);
+
+    /* nor with one that was there a moment ago: answers to it may still come */
+    g_assert_cmpint(kill(icmp, SIGKILL), ==, 0);
+    wait_gone(bench, icmp);
+    set_next_pid(icmp);
+    other = inspect(bench, 1, PROBE_ICMP, 0).pid;
+    g_assert_cmpint(other, >, icmp);
+    g_assert_cmpint(other, <, icmp + 100);
     workbench_free(bench);
 }
 
