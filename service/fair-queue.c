@@ -85,7 +85,7 @@ FairItem *fair_queue_take(FairQueue *queue, fair_queue_may_t may, void *userdata
     DL_FOREACH (queue->turns, user) {
         FairItem *item = user->items;
 
-        if (!may(userdata, user->uid))
+        if (may && !may(userdata, user->uid))
             continue;
 
         /* The others come first, the next time. */

@@ -49,6 +49,7 @@ void fair_queue_remove(FairQueue *queue, FairItem *item);
 
 /**
  * fair_queue_take() - whose turn it is, of those who may
+ * @may, @userdata: asked of each user; or NULL if all may
  *
  * Return: the item, which waits no longer, or NULL if nothing waits for a user who may.
  */

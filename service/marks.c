@@ -12,13 +12,16 @@ struct Mark {
     Marks *marks;
     uint32_t value;
     UT_hash_handle by_value;
-    Mark *prev, *next; /* in `open` or in `waiting` */
+    uid_t uid;         /* who first asked for it */
+    Mark *prev, *next; /* in `open` */
     bool is_open;
+    FairItem item; /* in `waiting`, if it is not open */
     Lane *lane;
     Deadline rest; /* while nothing is in its process: when that is ended */
 };
 
 static void balance(Marks *marks);
+static void on_rest(Deadline *deadline);
 
 static Mark *mark_free(Mark *mark)
 {
@@ -34,7 +37,6 @@ static Mark *mark_free(Mark *mark)
 
 static void open_mark(Marks *marks, Mark *mark)
 {
-    DL_DELETE(marks->waiting, mark);
     DL_APPEND(marks->open, mark);
     marks->n_open++;
     mark->is_open = true;
@@ -47,6 +49,12 @@ static void rest(Mark *mark)
     Marks *marks = mark->marks;
 
     if (mark->is_open) {
+        if (fair_queue_append(&marks->waiting, &mark->item, mark->uid) < 0) {
+            /* No memory: it stays as it is for now. */
+            (void)deadlines_set(&marks->workplace->deadlines, &mark->rest,
+                                deadlines_now() + MARKS_UNUSED_USEC, on_rest);
+            return;
+        }
         DL_DELETE(marks->open, mark);
         marks->n_open--;
         mark->is_open = false;
@@ -54,10 +62,9 @@ static void rest(Mark *mark)
             marks->closing = NULL;
         lane_set_open(mark->lane, false);
         lane_rest(mark->lane);
-        DL_APPEND(marks->waiting, mark);
     }
     if (lane_unused(mark->lane)) {
-        DL_DELETE(marks->waiting, mark);
+        fair_queue_remove(&marks->waiting, &mark->item);
         mark_free(mark);
     }
     balance(marks);
@@ -80,7 +87,7 @@ static void on_rest(Deadline *deadline)
 static void rest_later(Mark *mark)
 {
     Marks *marks = mark->marks;
-    bool at_once = marks->waiting || !mark->is_open;
+    bool at_once = !fair_queue_empty(&marks->waiting) || !mark->is_open;
 
     /* Without memory for it the process stays until it is used and unused once more. */
     (void)deadlines_set(&marks->workplace->deadlines, &mark->rest,
@@ -114,24 +121,26 @@ static Mark *choose_closing(const Marks *marks)
 /* Opens marks that wait, if there are places, or has one give way, if somebody waits. */
 static void balance(Marks *marks)
 {
-    while (marks->waiting && marks->n_open < MARKS_OPEN_MAX)
-        open_mark(marks, marks->waiting);
+    FairItem *item;
 
-    if (marks->waiting && !marks->closing) {
+    while (marks->n_open < MARKS_OPEN_MAX && (item = fair_queue_take(&marks->waiting, NULL, NULL)))
+        open_mark(marks, CONTAINER_OF(item, Mark, item));
+
+    if (!fair_queue_empty(&marks->waiting) && !marks->closing) {
         marks->closing = choose_closing(marks);
         if (!marks->closing)
             return;
         lane_set_open(marks->closing->lane, false);
         if (!lane_in_process(marks->closing->lane))
             rest_later(marks->closing);
-    } else if (!marks->waiting && marks->closing) {
+    } else if (fair_queue_empty(&marks->waiting) && marks->closing) {
         Mark *mark = TAKE_PTR(marks->closing);
 
         lane_set_open(mark->lane, true);
     }
 }
 
-static int mark_new(Mark **ret, Marks *marks, uint32_t value)
+static int mark_new(Mark **ret, Marks *marks, uint32_t value, uid_t uid)
 {
     Mark *mark;
     int r;
@@ -141,19 +150,21 @@ static int mark_new(Mark **ret, Marks *marks, uint32_t value)
         return -ENOMEM;
     mark->marks = marks;
     mark->value = value;
+    mark->uid = uid;
 
     r = lane_new(&mark->lane, marks->workplace, NUMBERS_SHARED, &marks->restart, on_quiet, mark);
     if (r >= 0) {
         HASH_ADD(by_value, marks->by_value, value, sizeof(value), mark);
         r = HASH_ADDED(by_value, mark) ? 0 : -ENOMEM;
     }
+    if (r >= 0)
+        r = fair_queue_append(&marks->waiting, &mark->item, uid);
     if (r < 0) {
         mark_free(mark);
         return r;
     }
 
     lane_set_open(mark->lane, false);
-    DL_APPEND(marks->waiting, mark);
     *ret = mark;
     return 0;
 }
@@ -166,7 +177,7 @@ int marks_submit(Marks *marks, Job *job)
 
     HASH_FIND(by_value, marks->by_value, &value, sizeof(value), mark);
     if (!mark)
-        r = mark_new(&mark, marks, value);
+        r = mark_new(&mark, marks, value, job->uid);
     if (r < 0)
         return r;
 
@@ -200,8 +211,11 @@ void marks_deinit(Marks *marks)
 {
     Mark *mark, *next;
 
-    HASH_ITER (by_value, marks->by_value, mark, next)
+    HASH_ITER (by_value, marks->by_value, mark, next) {
+        if (mark->item.user)
+            fair_queue_remove(&marks->waiting, &mark->item);
         mark_free(mark);
-    marks->open = marks->waiting = marks->closing = NULL;
+    }
+    marks->open = marks->closing = NULL;
     marks->n_open = 0;
 }

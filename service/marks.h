@@ -7,8 +7,10 @@
  * else. A few marks have one at a time. The process of a mark that is not used any more is ended
  * after a while, or at once if another mark waits; if all are in use, the one that has been open
  * for longest gives way: it takes no more probes, and when the last is out it waits in its turn.
+ * The users whose marks wait have turns, so that nobody waits behind somebody else's many marks.
  */
 
+#include "fair-queue.h"
 #include "lane.h"
 #include "util.h"
 #include "worker.h"
@@ -28,8 +30,8 @@ typedef struct Marks {
     Mark *by_value;
     Mark *open; /* may have a process; the one opened first comes first */
     unsigned n_open;
-    Mark *waiting; /* may not, yet; in the order they came */
-    Mark *closing; /* one of `open` that is to give way; or NULL */
+    FairQueue waiting; /* may not, yet: in turn of the users who first asked for them */
+    Mark *closing;     /* one of `open` that is to give way; or NULL */
 } Marks;
 
 /** marks_deinit() - end the processes, see lane_free() */

@@ -96,6 +96,36 @@ static void test_ninth_mark_goes(void)
     workbench_free(bench);
 }
 
+/* Users whose marks wait have turns: one who asks for many is in nobody's way. */
+static void test_users(void)
+{
+    Asked kept[MARKS_OPEN_MAX], many[30], other;
+    Workbench *bench = workbench_new();
+    int pids[MARKS_OPEN_MAX];
+    unsigned n_done = 0;
+
+    for (unsigned i = 0; i < MARKS_OPEN_MAX; i++) {
+        pids[i] = inspect(bench, 1, PROBE_ICMP, 1 + i).pid;
+        submit_probe(bench, &kept[i], 1, PROBE_ICMP, 1 + i, FAKE_KEEP);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(many); i++)
+        submit_probe(bench, &many[i], 1, PROBE_ICMP, 100 + i, FAKE_INSPECT);
+    submit_probe(bench, &other, 2, PROBE_ICMP, 200, FAKE_INSPECT);
+    settle(bench);
+
+    release(pids[0]);
+    wait_for(bench, &other);
+    for (unsigned i = 0; i < G_N_ELEMENTS(many); i++)
+        n_done += many[i].done;
+    g_assert_cmpuint(n_done, <=, 2);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(many); i++)
+        wait_for(bench, &many[i]);
+    for (unsigned i = 1; i < MARKS_OPEN_MAX; i++)
+        scheduler_drop(kept[i].job);
+    workbench_free(bench);
+}
+
 /* More marks at once than have places, before any has had its turn: they do not take the places
  * from each other for ever, but have their turns. */
 static void test_many_marks_at_once(const void *argument)
@@ -160,6 +190,7 @@ static void add_tests(void)
     g_test_add_func("/scheduler-marks/isolation", test_isolation);
     g_test_add_func("/scheduler-marks/ninth", test_ninth_mark);
     g_test_add_func("/scheduler-marks/ninth-goes", test_ninth_mark_goes);
+    g_test_add_func("/scheduler-marks/users", test_users);
     g_test_add_data_func("/scheduler-marks/at-once", NULL, test_many_marks_at_once);
     g_test_add_data_func("/scheduler-marks/await-turn", "", test_many_marks_at_once);
     g_test_add_func("/scheduler-marks/pause", test_marks_pause);
