@@ -21,7 +21,7 @@ struct OptionKey {
     const char *name;
     option_read_t read;
     size_t offset; /* of the int in ProbeOptions that it sets */
-    int min, max;
+    int64_t min, max;
 };
 
 static const char *const protocol_names[] = {
@@ -107,14 +107,15 @@ static int wrong_type(const OptionKey *key, char type, const char *expected, Fai
 }
 
 /* Reads an integer in KEY's range. */
-static int read_in_range(const OptionKey *key, sd_bus_message *message, char type, int *ret,
+static int read_in_range(const OptionKey *key, sd_bus_message *message, char type, int64_t *ret,
                          Failure *failure)
 {
     char text[24], expected[64];
     int64_t number;
     int r;
 
-    snprintf(expected, sizeof(expected), "an integer from %d to %d", key->min, key->max);
+    snprintf(expected, sizeof(expected), "an integer from %" PRId64 " to %" PRId64, key->min,
+             key->max);
 
     r = read_integer(message, type, &number, text);
     if (r < 0)
@@ -126,18 +127,31 @@ static int read_in_range(const OptionKey *key, sd_bus_message *message, char typ
         return failure_set(failure, OUTCOME_INVALID_ARGS, "option %s is %s, %s is expected",
                            key->name, text, expected);
 
-    *ret = (int)number;
+    *ret = number;
     return 0;
 }
 
 static int read_number(const OptionKey *key, sd_bus_message *message, char type,
                        ProbeOptions *options, Failure *failure)
 {
-    int r, number;
+    int64_t number;
+    int r;
 
     r = read_in_range(key, message, type, &number, failure);
     if (r == 0)
-        option_set(key, options, number);
+        option_set(key, options, (int)number);
+    return r;
+}
+
+static int read_mark(const OptionKey *key, sd_bus_message *message, char type,
+                     ProbeOptions *options, Failure *failure)
+{
+    int64_t number;
+    int r;
+
+    r = read_in_range(key, message, type, &number, failure);
+    if (r == 0)
+        options->mark = (uint32_t)number;
     return r;
 }
 
@@ -190,8 +204,9 @@ static int read_protocol(const OptionKey *key, sd_bus_message *message, char typ
 static int read_timeout(const OptionKey *key, sd_bus_message *message, char type,
                         ProbeOptions *options, Failure *failure)
 {
+    int64_t number = 0;
     double seconds = 0;
-    int r, number = 0;
+    int r;
 
     if (type == 'd') {
         r = sd_bus_message_read_basic(message, type, &seconds);
@@ -201,13 +216,14 @@ static int read_timeout(const OptionKey *key, sd_bus_message *message, char type
         r = read_in_range(key, message, type, &number, failure);
         if (r != 0)
             return r;
-        seconds = number;
+        seconds = (double)number;
     }
 
     /* Not `< min || > max`: a NaN is neither. */
     if (!(seconds >= key->min && seconds <= key->max))
         return failure_set(failure, OUTCOME_INVALID_ARGS,
-                           "option %s is %g, a number of seconds from %d to %d is expected",
+                           "option %s is %g, a number of seconds from %" PRId64 " to %" PRId64
+                           " is expected",
                            key->name, seconds, key->min, key->max);
 
     options->timeout_usec = (uint64_t)llrint(seconds * 1e6);
@@ -247,27 +263,6 @@ static int read_address(const OptionKey *key, sd_bus_message *message, char type
     return 0;
 }
 
-static int read_mark(const OptionKey *key, sd_bus_message *message, char type,
-                     ProbeOptions *options, Failure *failure)
-{
-    static const char expected[] = "an integer from 0 to 4294967295";
-    char text[24];
-    int64_t number;
-    int r;
-
-    r = read_integer(message, type, &number, text);
-    if (r < 0)
-        return r;
-    if (r > 0)
-        return wrong_type(key, type, expected, failure);
-    if (number < 0 || number > UINT32_MAX)
-        return failure_set(failure, OUTCOME_INVALID_ARGS, "option %s is %s, %s is expected",
-                           key->name, text, expected);
-
-    options->mark = (uint32_t)number;
-    return 0;
-}
-
 #define FIELD(name) offsetof(ProbeOptions, name)
 
 static const OptionKey option_keys[] = {
@@ -281,7 +276,7 @@ static const OptionKey option_keys[] = {
     {"size", read_number, FIELD(size), 0, 9000},
     {"bit_pattern", read_number, FIELD(bit_pattern), 0, 255},
     {"tos", read_number, FIELD(tos), 0, 255},
-    {"mark", read_mark, 0, 0, 0},
+    {"mark", read_mark, 0, 0, UINT32_MAX},
 };
 
 static const OptionKey *option_key_find(const char *name)
