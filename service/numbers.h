@@ -14,9 +14,9 @@
  * processes for TCP and SCTP have numbers that no other uses at the same time, ahead of all
  * others': those before them are skipped at the start.
  *
- * A number whose port somebody else has is skipped by mtr-packet itself, for TCP and SCTP. We do
- * not see that, so there are spare ones; and where many ports are in use, a process is given up
- * sooner.
+ * A number whose port somebody else has is skipped by mtr-packet itself, for TCP and SCTP. So there
+ * are spare ones; where many ports are in use, a process is given fewer probes; and it is looked
+ * now and then where it is, see number-sight.h.
  */
 
 #define NUMBERS_FIRST 33000
@@ -43,6 +43,12 @@ typedef struct Numbers {
 
 /* However many ports are in use, so many probes it is given. */
 #define NUMBERS_OWN_LIFE_MIN 200
+
+/* After how many probes it is looked where a process is, and how near to the end of its range it
+ * may be then: nearer than it may come until it is looked at again, unless many ports are in use.
+ */
+#define NUMBERS_LOOK 64
+#define NUMBERS_MARGIN 500
 
 /* How many of the spare ones may go to probes that are sent again. */
 #define NUMBERS_AGAIN 500

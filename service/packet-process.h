@@ -34,12 +34,13 @@ typedef struct PacketSlot PacketSlot;
 #define PACKET_PROCESS_ANSWER_USEC (5 * 1000 * 1000ULL)
 
 /*
- * Priorities in the event loop. That the clock was set counts before what was measured by it. What
- * mtr-packet has answered counts before its death, and before a deadline that passes at the same
- * time; and no flood of calls, which the bus brings at SD_EVENT_PRIORITY_NORMAL, keeps either
- * waiting.
+ * Priorities in the event loop. That the clock was set counts before what was measured by it, and a
+ * probe that comes back to us before its answer. What mtr-packet has answered counts before its
+ * death, and before a deadline that passes at the same time; and no flood of calls, which the bus
+ * brings at SD_EVENT_PRIORITY_NORMAL, keeps either waiting.
  */
 #define PACKET_PRIORITY_CLOCK (SD_EVENT_PRIORITY_NORMAL - 30)
+#define PACKET_PRIORITY_SIGHT (SD_EVENT_PRIORITY_NORMAL - 25)
 #define PACKET_PRIORITY_REPLY (SD_EVENT_PRIORITY_NORMAL - 20)
 #define PACKET_PRIORITY_DEADLINE (SD_EVENT_PRIORITY_NORMAL - 10)
 

@@ -10,6 +10,7 @@
 
 #include "hash.h"
 #include "log.h"
+#include "number-sight.h"
 #include "shares.h"
 
 /* How long past its own timeout mtr-packet may owe an answer before it counts as hung, in
@@ -42,12 +43,57 @@ struct Worker {
     void *userdata;
 
     Numbers numbers;
-    unsigned n_used; /* of those, over its whole life */
-    Shares shares;   /* of places for jobs */
+    unsigned n_used;      /* of those, over its whole life */
+    unsigned n_used_then; /* when it was last looked where it is */
+    unsigned n_looks;     /* these take a number too, of the spare ones */
+    NumberSight sight;
+    PacketSlot sight_slot;
+    Shares shares; /* of places for jobs */
 
     Known known[KNOWN_MAX];
     unsigned n_known;
 };
+
+/*
+ * Numbers
+ */
+
+static void on_sight_answered(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
+{
+    Worker *worker = CONTAINER_OF(slot, Worker, sight_slot);
+
+    /* What it said does not count, but what came to us before. */
+    number_sight_end(&worker->sight);
+}
+
+static void on_seen(NumberSight *sight, unsigned number)
+{
+    Worker *worker = CONTAINER_OF(sight, Worker, sight);
+    unsigned first = NUMBERS_FIRST + worker->numbers.skip;
+    unsigned end =
+        NUMBERS_FIRST + NUMBERS_SHARED_LIFE + (worker->numbers.range + 1) * NUMBERS_OWN_SIZE;
+
+    if (number >= first && number < end - NUMBERS_MARGIN)
+        return;
+    log_message(LOG_INFO, "mtr-packet [%d] is at number %u, out of %u to %u: it is replaced",
+                (int)packet_process_pid(worker->process), number, first, end - 1);
+    worker->n_used = worker->numbers.life;
+}
+
+/* Looks where the process is, if it is time to, and its numbers are its own. */
+static void look(Worker *worker)
+{
+    const PacketCommand *command;
+
+    if (worker->numbers.skip == 0 || worker->n_used - worker->n_used_then < NUMBERS_LOOK ||
+        worker->sight_slot.token != 0)
+        return;
+    worker->n_used_then = worker->n_used;
+
+    command = number_sight_begin(&worker->sight, worker->workplace->event, PACKET_PRIORITY_SIGHT);
+    if (command && packet_process_send(worker->process, &worker->sight_slot, command) == 0)
+        worker->n_looks++;
+}
 
 static void note_sent(Worker *worker, Job *job)
 {
@@ -56,6 +102,7 @@ static void note_sent(Worker *worker, Job *job)
         worker->n_used++;
     if (job_is_probe(job))
         worker->workplace->statistics->probes_sent++;
+    look(worker);
 }
 
 /* A probe that was sent has ended. */
@@ -301,6 +348,8 @@ int worker_new(Worker **ret, Workplace *workplace, const Numbers *numbers,
     worker->events = events;
     worker->userdata = userdata;
     worker->shares.places = PACKET_PROCESS_SLOTS_MAX;
+    worker->sight.seen = on_seen;
+    worker->sight_slot.done = on_sight_answered;
 
     r = start(worker, failure);
     if (r != 0)
@@ -316,6 +365,7 @@ Worker *worker_free(Worker *worker)
     if (!worker)
         return NULL;
 
+    number_sight_end(&worker->sight);
     if (worker->n_used > 0)
         note_ended(worker->workplace, packet_process_pid(worker->process));
     packet_process_free(worker->process);
@@ -373,7 +423,7 @@ const Numbers *worker_numbers(const Worker *worker)
 
 unsigned worker_used(const Worker *worker)
 {
-    return worker->n_used;
+    return worker->n_used + worker->n_looks;
 }
 
 bool worker_used_up(const Worker *worker)

@@ -159,6 +159,13 @@ static void handle_probe(Fake *fake, int token, const char *line)
         return;
     }
 
+    /* A look at where its numbers are. It has none, and nobody comes to know. */
+    pattern = argument(line, "local-ip-4");
+    if (pattern && strncmp(pattern, "127.", 4) == 0) {
+        printf("%d no-reply\n", token);
+        return;
+    }
+
     fake->n_probes++;
     pattern = argument(line, "bit-pattern");
     switch (pattern ? atoi(pattern) : FAKE_REPLY) {

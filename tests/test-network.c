@@ -4,7 +4,11 @@
  * the caller whose probe it is an answer to. */
 
 #include <math.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "network.h"
@@ -635,6 +639,54 @@ static void test_expired_tcp(void)
     tun_free(tun);
 }
 
+#define TAKEN_FIRST 49100
+#define TAKEN_LAST 57000
+
+/*
+ * Somebody takes nearly all ports of the numbers that the process for TCP has, while it has them:
+ * its next probe has a number behind them, near those of others. That is noticed, and another
+ * process takes over.
+ */
+static void test_ports_taken(void)
+{
+    GPid before[3], after[3];
+    struct rlimit limit;
+    GArray *taken = g_array_new(FALSE, FALSE, sizeof(int));
+    Fixture fixture;
+    Answer probe;
+
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+    limit.rlim_cur = limit.rlim_max;
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+
+    fixture_start(&fixture, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        probe_start(&probe, fixture.root, "127.0.0.1", "'protocol': <'%s'>", i ? "tcp" : "icmp");
+        probe_expect(&probe, "reply", "127.0.0.1");
+    }
+    g_assert_cmpuint(process_children(fixture.service_pid, before, 3), ==, 2);
+
+    for (unsigned port = TAKEN_FIRST; port <= TAKEN_LAST; port++) {
+        const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        g_assert_cmpint(bind(fd, (const struct sockaddr *)&address, sizeof(address)), ==, 0);
+        g_array_append_val(taken, fd);
+    }
+    for (unsigned i = 0; i < 400; i++) {
+        probe_start(&probe, fixture.root, "127.0.0.1", "'protocol': <'tcp'>, 'port': <9>");
+        probe_expect(&probe, "reply", "127.0.0.1");
+    }
+    g_assert_cmpuint(process_children(fixture.service_pid, after, 3), ==, 2);
+    g_assert_cmpint(after[0], ==, before[0]);
+    g_assert_cmpint(after[1], !=, before[1]);
+
+    for (unsigned i = 0; i < taken->len; i++)
+        close(g_array_index(taken, int, i));
+    g_array_unref(taken);
+    fixture_stop(&fixture);
+}
+
 static void add_tests(void)
 {
     void *four = GINT_TO_POINTER(4), *six = GINT_TO_POINTER(6);
@@ -645,6 +697,7 @@ static void add_tests(void)
     g_test_add_func("/network/labels/sizes", test_labels_sizes);
     g_test_add_func("/network/labels/busctl", test_labels_busctl);
     g_test_add_func("/network/late", test_late);
+    g_test_add_func("/network/ports-taken", test_ports_taken);
     g_test_add_func("/network/expired-tcp", test_expired_tcp);
     g_test_add_func("/network/local-ip", test_local_ip);
     g_test_add_data_func("/network/two-callers/tcp-4", four, test_trace_tcp);
