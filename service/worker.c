@@ -80,13 +80,14 @@ static void on_seen(NumberSight *sight, unsigned number)
     worker->n_used = worker->numbers.life;
 }
 
-/* Looks where the process is, if it is time to, and its numbers are its own. */
+/* Looks where the process is, if it is time to, and its numbers are its own: at first, whether it
+ * has skipped those that are not, and then now and then. */
 static void look(Worker *worker)
 {
     const PacketCommand *command;
 
-    if (worker->numbers.skip == 0 || worker->n_used - worker->n_used_then < NUMBERS_LOOK ||
-        worker->sight_slot.token != 0)
+    if (worker->numbers.skip == 0 || worker->sight_slot.token != 0 ||
+        (worker->n_looks > 0 && worker->n_used - worker->n_used_then < NUMBERS_LOOK))
         return;
     worker->n_used_then = worker->n_used;
 
