@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "bus-error.h"
-#include "local-address.h"
 #include "request.h"
 #include "util.h"
 #include "version.h"
@@ -176,10 +175,8 @@ static int method_probe(sd_bus_message *call, void *userdata, sd_bus_error *erro
     r = probe_options_read(&command->options, call, &failure);
     if (r == 0)
         r = probe_target_parse(&command->target, spec.host, command->options.ip_version, &failure);
-    if (r == 0 && command->options.local_ip.ip_version != 0)
-        r = local_address_check(&command->options.local_ip, &failure);
     if (r == 0 && command->target.ip_version != 0)
-        r = request_check_target(command, &failure);
+        r = probe_options_check_version(&command->options, command->target.ip_version, &failure);
 
     return submit(userdata, call, &spec, r, &failure, error);
 }

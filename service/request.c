@@ -59,37 +59,42 @@ static void request_submit(Request *request)
     }
 }
 
-int request_check_target(const PacketCommand *command, Failure *failure)
+/* Ends the request if R is not 0: FAILURE says why, or R is a negative errno. */
+static bool refuse(Request *request, int r, Failure *failure)
 {
-    const ProbeOptions *options = &command->options;
+    if (r < 0)
+        failure_set(failure, OUTCOME_NO_MEMORY, "the source address cannot be checked: %s",
+                    strerror(-r));
+    if (r != 0)
+        request_fail(request, failure);
+    return r != 0;
+}
+
+/* Where the probe goes is known. */
+static void request_send(Request *request)
+{
+    const ProbeOptions *options = &request->command.options;
+    const ProbeTarget *target = &request->command.target;
+    Failure failure;
     int r;
 
-    r = probe_options_check_version(options, command->target.ip_version, failure);
+    r = probe_options_check_version(options, target->ip_version, &failure);
     if (r == 0 && options->local_ip.ip_version != 0)
-        r = local_address_check_target(&options->local_ip, &command->target, failure);
-    return r;
+        r = local_address_check_target(&options->local_ip, target, &failure);
+    if (!refuse(request, r, &failure))
+        request_submit(request);
 }
 
 static void on_resolved(NamesWaiter *waiter, const ProbeTarget *target, const Failure *failure)
 {
     Request *request = CONTAINER_OF(waiter, Request, name);
-    Failure refused;
-    int r;
 
     if (failure) {
         request_fail(request, failure);
         return;
     }
-
     request->command.target = *target;
-    r = request_check_target(&request->command, &refused);
-    if (r < 0)
-        r = failure_set(&refused, OUTCOME_NO_MEMORY, "the source address cannot be checked: %s",
-                        strerror(-r));
-    if (r > 0)
-        request_fail(request, &refused);
-    else
-        request_submit(request);
+    request_send(request);
 }
 
 static void request_resolve(Request *request)
@@ -107,14 +112,30 @@ static void request_resolve(Request *request)
         request_fail(request, &failure);
 }
 
+/* What only somebody may ask for who is allowed to probe: it costs a look at all addresses of this
+ * machine. */
+static int check_source(const PacketCommand *command, Failure *failure)
+{
+    if (command->kind != PACKET_SEND_PROBE || command->options.local_ip.ip_version == 0)
+        return 0;
+    return local_address_check(&command->options.local_ip, failure);
+}
+
 static void request_authorize(Request *request)
 {
     Failure failure;
+    int r;
 
-    if (authority_check(request->caller->uid, request->action, &failure) != 0)
-        request_fail(request, &failure);
-    else if (request->host)
+    r = authority_check(request->caller->uid, request->action, &failure);
+    if (r == 0)
+        r = check_source(&request->command, &failure);
+    if (refuse(request, r, &failure))
+        return;
+
+    if (request->host)
         request_resolve(request);
+    else if (request->command.kind == PACKET_SEND_PROBE)
+        request_send(request);
     else
         request_submit(request);
 }

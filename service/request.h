@@ -55,15 +55,6 @@ struct Request {
 };
 
 /**
- * request_check_target() - check what depends on where a probe goes
- * @command: the probe, with its target's address
- * @failure: filled in on a positive return
- *
- * Return: 0, OUTCOME_INVALID_ARGS, OUTCOME_NOT_SUPPORTED, or a negative errno.
- */
-int request_check_target(const PacketCommand *command, Failure *failure);
-
-/**
  * request_start() - take a validated call, to be answered later
  * @caller: who called
  * @scheduler: borrowed

@@ -315,6 +315,7 @@ static void test_local_ip(void)
                    {"192.0.2.2", "255.255.255.255"}, {"127.0.0.1", "127.255.255.255"},
                    {"2001:db8::2", "2001:db8::2"},   {"2001:db8::2", "2001:db8:9::9"},
                    {"2001:db8::2", "2001:db8::"},    {"2001:db8::2", "::ffff:192.0.2.1"}};
+    GDBusConnection *other;
     Fixture fixture;
     Answer answer;
 
@@ -342,6 +343,13 @@ static void test_local_ip(void)
         }
     }
     allow_nonlocal_bind(false);
+
+    /* Who may not probe does not have us look at all addresses. */
+    other = fixture_connect(FIXTURE_OTHER_UID);
+    probe_wait(&answer, other, "127.0.0.1", "{'local_ip': <'9.9.9.9'>}");
+    assert_error(&answer, ERROR_ACCESS_DENIED, "4242");
+    answer_clear(&answer);
+    fixture_disconnect(other);
     fixture_stop(&fixture);
     fill_black_hole();
 }
