@@ -30,6 +30,8 @@ static void note_used(Crew *crew, const Worker *worker)
 {
     unsigned range = worker_numbers(worker)->range;
 
+    if (crew->numbers == NUMBERS_SHARED)
+        return;
     crew->used[range] += worker_used(worker);
     if (crew->used[range] > NUMBERS_OWN_LIFE / 2)
         crew->used[range] = 0;

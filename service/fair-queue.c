@@ -42,26 +42,28 @@ bool fair_queue_empty(const FairQueue *queue)
     return !queue->turns;
 }
 
-int fair_queue_append(FairQueue *queue, FairItem *item, uid_t uid)
+static int insert(FairQueue *queue, FairItem *item, uid_t uid, bool first)
 {
     FairUser *user = get_user(queue, uid);
 
     if (!user)
         return -ENOMEM;
     item->user = user;
-    DL_APPEND(user->items, item);
+    if (first)
+        DL_PREPEND(user->items, item);
+    else
+        DL_APPEND(user->items, item);
     return 0;
+}
+
+int fair_queue_append(FairQueue *queue, FairItem *item, uid_t uid)
+{
+    return insert(queue, item, uid, false);
 }
 
 int fair_queue_put_back(FairQueue *queue, FairItem *item, uid_t uid)
 {
-    FairUser *user = get_user(queue, uid);
-
-    if (!user)
-        return -ENOMEM;
-    item->user = user;
-    DL_PREPEND(user->items, item);
-    return 0;
+    return insert(queue, item, uid, true);
 }
 
 void fair_queue_remove(FairQueue *queue, FairItem *item)

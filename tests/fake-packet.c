@@ -149,22 +149,32 @@ static void long_line(void)
     putchar('\n');
 }
 
-static void handle_probe(Fake *fake, int token, const char *line)
+/* Answers what has the form of a probe and is none of a caller's. False if it is one. */
+static bool handle_housekeeping(Fake *fake, int token, const char *line)
 {
-    const char *target = argument(line, "ip-4"), *pattern;
+    const char *value = argument(line, "ip-4");
 
-    if (target && strcmp(target, "none") == 0) {
+    if (value && strcmp(value, "none") == 0) {
         fake->n_skipped++;
         printf("%d invalid-argument\n", token);
-        return;
+        return true;
     }
 
     /* A look at where its numbers are. It has none, and nobody comes to know. */
-    pattern = argument(line, "local-ip-4");
-    if (pattern && strncmp(pattern, "127.", 4) == 0) {
+    value = argument(line, "local-ip-4");
+    if (value && strncmp(value, "127.", 4) == 0) {
         printf("%d no-reply\n", token);
-        return;
+        return true;
     }
+    return false;
+}
+
+static void handle_probe(Fake *fake, int token, const char *line)
+{
+    const char *pattern;
+
+    if (handle_housekeeping(fake, token, line))
+        return;
 
     fake->n_probes++;
     pattern = argument(line, "bit-pattern");
