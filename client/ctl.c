@@ -16,6 +16,10 @@ int ctl_option(Ctl *ctl, int option, const char *argument)
         ctl->json = isatty(STDOUT_FILENO) ? JSON_PRETTY : JSON_SHORT;
         return 0;
     }
+    if (option == CTL_OPTION_NO_ASK_PASSWORD) {
+        ctl->no_ask_password = true;
+        return 0;
+    }
     if (option != CTL_OPTION_JSON)
         return -ENOENT;
 
@@ -46,6 +50,8 @@ int ctl_connect(Ctl *ctl)
         return 0;
 
     r = sd_bus_open_system_with_description(&ctl->bus, "mtrpacketctl");
+    if (r >= 0)
+        r = sd_bus_set_allow_interactive_authorization(ctl->bus, !ctl->no_ask_password);
     return r < 0 ? ctl_internal_error("connect to the system bus", r) : 0;
 }
 

@@ -4,6 +4,8 @@
 /* What the verbs of mtrpacketctl share: the connection, how results are shown, and the exit status.
  */
 
+#include <stdbool.h>
+
 #include <jansson.h>
 #include <systemd/sd-bus.h>
 
@@ -26,22 +28,26 @@ typedef enum JsonMode {
 typedef struct Ctl {
     sd_bus *bus; /* NULL until ctl_connect() */
     JsonMode json;
+    bool no_ask_password; /* the user must not be asked to authenticate */
 } Ctl;
 
 /* Options that every verb takes, for its getopt_long() table; their letters go to ctl_option(). */
 enum {
     CTL_OPTION_JSON = 0x1000,
+    CTL_OPTION_NO_ASK_PASSWORD,
 };
 #define CTL_OPTIONS                                                                                \
+    {"json", required_argument, NULL, CTL_OPTION_JSON},                                            \
     {                                                                                              \
-        "json", required_argument, NULL, CTL_OPTION_JSON                                           \
+        "no-ask-password", no_argument, NULL, CTL_OPTION_NO_ASK_PASSWORD                           \
     }
 #define CTL_OPTION_LETTERS "hj"
 #define CTL_OPTIONS_HELP                                                                           \
     "  -h --help                 Show this help\n"                                                 \
     "     --json=MODE            Print JSON: short, pretty or off (default: off)\n"                \
     "  -j                        Same as --json=pretty on a terminal, --json=short\n"              \
-    "                            otherwise\n"
+    "                            otherwise\n"                                                      \
+    "     --no-ask-password      Fail rather than ask the user to authenticate\n"
 
 /**
  * ctl_option() - take one of the options that every verb has

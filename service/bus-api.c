@@ -156,7 +156,7 @@ static int submit(Manager *manager, sd_bus_message *call, const RequestSpec *spe
     if (r == 0)
         r = callers_get(&manager->callers, &caller, call);
     if (r == 0)
-        r = request_start(caller, manager->scheduler, spec, call);
+        r = request_start(caller, manager->scheduler, spec, call, failure);
     return r == 0 ? 1 : refuse(manager, r, failure, error);
 }
 
@@ -221,7 +221,7 @@ static int method_open(sd_bus_message *call, void *userdata, sd_bus_error *error
         return refuse(manager, r, &failure, error);
 
     caller_set_session(caller, CALLER_SESSION_OPENING);
-    r = request_start(caller, manager->scheduler, &spec, call);
+    r = request_start(caller, manager->scheduler, &spec, call, &failure);
     if (r == 0)
         return 1;
     caller_set_session(caller, CALLER_SESSION_NONE);

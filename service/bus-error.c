@@ -15,6 +15,8 @@ const char *bus_error_name(Outcome outcome)
         return SD_BUS_ERROR_NOT_SUPPORTED;
     case OUTCOME_ACCESS_DENIED:
         return SD_BUS_ERROR_ACCESS_DENIED;
+    case OUTCOME_AUTHENTICATION:
+        return SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED;
     case OUTCOME_HOST_RESOLVE:
         return BUS_ERROR_HOST_RESOLVE;
     case OUTCOME_PROCESS:

@@ -37,7 +37,8 @@ const char *bus_error_name(Outcome outcome);
  *
  * After this, sd_bus_error_get_errno() tells them apart: HostResolve is EHOSTUNREACH, Process EIO,
  * State EBADFD, Cancelled ECANCELED. The standard errors keep sd-bus's own (InvalidArgs EINVAL,
- * NotSupported EOPNOTSUPP, AccessDenied EACCES, NoMemory ENOMEM). Call it once, first thing in
+ * NotSupported EOPNOTSUPP, AccessDenied and InteractiveAuthorizationRequired EACCES, LimitsExceeded
+ * ENOBUFS, NoMemory ENOMEM). Call it once, first thing in
  * main().
  */
 void bus_error_register(void);

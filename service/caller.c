@@ -22,6 +22,8 @@ static Caller *caller_free(Caller *caller)
     if (HASH_ADDED(by_name, caller))
         HASH_DELETE(by_name, caller->callers->by_name, caller);
     names_deinit(&caller->names);
+    grants_deinit(&caller->grants);
+    quota_user_unref(caller->user);
     sd_bus_slot_unref(caller->question);
     free(caller->name);
     free(caller);
@@ -29,23 +31,37 @@ static Caller *caller_free(Caller *caller)
 }
 DEFINE_CLEANUP(Caller *, caller_free)
 
+/* What depends on the caller's user, who is known now. */
+static int identify(Caller *caller, uid_t uid)
+{
+    int r;
+
+    r = quota_get_user(caller->callers->quota, &caller->user, uid);
+    if (r < 0)
+        return r;
+    caller->identified = true;
+    caller->uid = uid;
+    grants_init(&caller->grants, caller->callers->authority, uid, caller->name);
+    names_init(&caller->names, caller->callers->resolver, uid);
+    caller->names.kept = caller->session != CALLER_SESSION_NONE;
+    return 0;
+}
+
 static int on_identified(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
     Caller *caller = userdata;
     Request *request, *next;
     Failure failure;
-    uint32_t uid = 0;
+    uint32_t uid;
 
     caller->question = sd_bus_slot_unref(caller->question);
 
-    caller->identified = !sd_bus_message_is_method_error(message, NULL) &&
-                         sd_bus_message_read_basic(message, 'u', &uid) >= 0;
-    caller->uid = uid;
-    names_init(&caller->names, caller->callers->resolver, uid);
-    caller->names.kept = caller->session != CALLER_SESSION_NONE;
-    if (!caller->identified)
+    if (sd_bus_message_is_method_error(message, NULL) ||
+        sd_bus_message_read_basic(message, 'u', &uid) < 0)
         failure_set(&failure, OUTCOME_ACCESS_DENIED,
                     "the bus does not say which user this connection is of");
+    else if (identify(caller, uid) < 0)
+        failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
 
     DL_FOREACH_SAFE (caller->requests, request, next)
         request_on_identified(request, caller->identified ? NULL : &failure);
@@ -119,10 +135,12 @@ static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret
     return 0;
 }
 
-int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver, Statistics *statistics,
-                 callers_busy_t busy, void *userdata)
+int callers_init(Callers *callers, sd_bus *bus, Authority *authority, Quota *quota,
+                 Resolver *resolver, Statistics *statistics, callers_busy_t busy, void *userdata)
 {
     *callers = (Callers){.bus = bus,
+                         .authority = authority,
+                         .quota = quota,
                          .resolver = resolver,
                          .statistics = statistics,
                          .busy = busy,

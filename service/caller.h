@@ -13,9 +13,12 @@
 
 #include <systemd/sd-bus.h>
 
+#include "authority.h"
+#include "grants.h"
 #include "hash.h"
 #include "names.h"
 #include "outcome.h"
+#include "quota.h"
 #include "statistics.h"
 
 typedef struct Caller Caller;
@@ -38,18 +41,24 @@ struct Caller {
     UT_hash_handle by_name;
 
     bool identified;
-    uid_t uid;             /* only if identified */
-    Names names;           /* that it has resolved; only if identified */
     sd_bus_slot *question; /* for the uid; while it is out */
+    /* only if identified: */
+    uid_t uid;
+    QuotaUser *user; /* what that user has of the service */
+    Grants grants;   /* what the caller has been allowed */
+    Names names;     /* that it has resolved */
 
     CallerSession session; /* change it with caller_set_session() */
     Request
         *requests; /* its unanswered requests, in the order they came; they register themselves */
+    unsigned n_requests;
 };
 
 /* All callers. */
 struct Callers {
     sd_bus *bus;            /* borrowed */
+    Authority *authority;   /* borrowed */
+    Quota *quota;           /* borrowed */
     Resolver *resolver;     /* borrowed */
     Statistics *statistics; /* borrowed; of answers */
     sd_bus_slot *leaving;
@@ -64,14 +73,14 @@ struct Callers {
  * callers_init() - have the bus tell who leaves
  * @callers: filled in
  * @bus: borrowed, and must be attached to an event loop
- * @resolver: borrowed
+ * @authority, @quota, @resolver: borrowed
  * @statistics: where answers are counted; borrowed
  * @busy, @userdata: told of the first and of the last request or session
  *
  * Return: 0 or a negative errno; either way callers_deinit() cleans up.
  */
-int callers_init(Callers *callers, sd_bus *bus, Resolver *resolver, Statistics *statistics,
-                 callers_busy_t busy, void *userdata);
+int callers_init(Callers *callers, sd_bus *bus, Authority *authority, Quota *quota,
+                 Resolver *resolver, Statistics *statistics, callers_busy_t busy, void *userdata);
 
 /** callers_deinit() - forget all callers; none may have requests */
 void callers_deinit(Callers *callers);

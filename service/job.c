@@ -5,13 +5,15 @@
 #include <assert.h>
 #include <stdlib.h>
 
-Job *job_new(uid_t uid, const PacketCommand *command, job_done_t done, void *userdata)
+Job *job_new(uid_t uid, Charge *charge, const PacketCommand *command, job_done_t done,
+             void *userdata)
 {
     Job *job = calloc(1, sizeof(*job));
 
     if (!job)
         return NULL;
     job->uid = uid;
+    job->charge = charge;
     job->command = *command;
     job->done = done;
     job->userdata = userdata;
@@ -30,6 +32,7 @@ void job_answer(Job *job, const PacketReply *reply, const Failure *failure)
 void job_free(Job *job)
 {
     assert(job->place == JOB_NOWHERE && job->ticket.state == UDP_TICKET_NONE);
+    charge_free(job->charge);
     free(job);
 }
 

@@ -14,6 +14,7 @@
 #include "fair-queue.h"
 #include "packet-process.h"
 #include "packet-protocol.h"
+#include "quota.h"
 #include "udp-turns.h"
 
 typedef struct Job Job;
@@ -37,6 +38,7 @@ typedef enum JobPlace {
 struct Job {
     PacketCommand command;
     uid_t uid;       /* for whom */
+    Charge *charge;  /* to that user, or NULL */
     job_done_t done; /* NULL once answered or dropped */
     void *userdata;
 
@@ -56,17 +58,19 @@ struct Job {
 
 /**
  * job_new() - make a job
+ * @charge: the job's from now on if there is one; or NULL
  * @command: copied
  * @done, @userdata: told of the end, once
  *
  * Return: the job, or NULL if memory is out.
  */
-Job *job_new(uid_t uid, const PacketCommand *command, job_done_t done, void *userdata);
+Job *job_new(uid_t uid, Charge *charge, const PacketCommand *command, job_done_t done,
+             void *userdata);
 
 /** job_answer() - tell the owner, if it still wants to know */
 void job_answer(Job *job, const PacketReply *reply, const Failure *failure);
 
-/** job_free() - free a job that is nowhere */
+/** job_free() - free a job that is nowhere, and with it the charge */
 void job_free(Job *job);
 
 /** job_is_probe() - whether it is a probe that somebody asked for, and no question */

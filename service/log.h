@@ -18,6 +18,7 @@ typedef struct LogField {
 /* Of messages that programs look for in the journal: the MESSAGE_ID, which never changes. */
 #define LOG_ID_PROCESS_STARTED "0c0f6e93b1594a5fa6e1e32c6e0ab0d8"
 #define LOG_ID_PROCESS_LOST "6d4fcb2c1c5d4ae99bde4d6e9c36a5f1"
+#define LOG_ID_DENIED "221b17dbb1094376a42f4b640a4b5dba"
 
 /** log_enabled() - whether messages of @priority are shown, for who would go to some length to
  * write one */

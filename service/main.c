@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
+#include <assert.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include "bus-error.h"
 #include "manager.h"
 #include "privileges.h"
+#include "service-limits.h"
 #include "util.h"
 #include "version.h"
 
@@ -23,6 +25,7 @@ static const char *arg_user = "mtrpacketd";
 static const char *arg_packet_command;
 static double arg_idle_timeout = 30; /* seconds */
 static int arg_log_level = LOG_NOTICE;
+static Limits arg_limits;
 
 static void help(void)
 {
@@ -38,7 +41,9 @@ static void help(void)
            "                            of a second count, 0 is never (default: 30)\n"
            "     --log-level=LEVEL      err, warning, notice, info or debug, which has a\n"
            "                            line for each probe (default: notice)\n\n"
-           "Environment:\n"
+           "Limits:\n");
+    limits_help();
+    printf("\nEnvironment:\n"
            "  MTR_PACKET                The mtr-packet program, as --packet-command=\n"
            "  DBUS_SYSTEM_BUS_ADDRESS   The bus to serve (default: the system bus)\n\n"
            "Exit status: 0 after SIGTERM, SIGINT or idle time, 1 on failure.\n");
@@ -80,16 +85,20 @@ static bool read_log_level(const char *text, int *ret)
     return false;
 }
 
-/* Returns 0 to go on, or 1 + the exit status. */
-static int parse_arguments(int argc, char *argv[])
+enum {
+    ARG_VERSION = 0x100,
+    ARG_USER,
+    ARG_PACKET_COMMAND,
+    ARG_IDLE_TIMEOUT,
+    ARG_LOG_LEVEL,
+    ARG_LIMIT, /* the first of service-limits.h, and on */
+};
+
+#define OPTIONS_MAX 32
+
+/* All options, those of the limits too. */
+static void list_options(struct option ret[static OPTIONS_MAX])
 {
-    enum {
-        ARG_VERSION = 0x100,
-        ARG_USER,
-        ARG_PACKET_COMMAND,
-        ARG_IDLE_TIMEOUT,
-        ARG_LOG_LEVEL,
-    };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, ARG_VERSION},
@@ -97,9 +106,34 @@ static int parse_arguments(int argc, char *argv[])
         {"packet-command", required_argument, NULL, ARG_PACKET_COMMAND},
         {"idle-timeout", required_argument, NULL, ARG_IDLE_TIMEOUT},
         {"log-level", required_argument, NULL, ARG_LOG_LEVEL},
-        {0},
     };
+    size_t n = ELEMENTS(options);
 
+    memcpy(ret, options, sizeof(options));
+    for (unsigned i = 0; limits_name(i); i++) {
+        assert(n < OPTIONS_MAX - 1);
+        ret[n++] = (struct option){limits_name(i), required_argument, NULL, ARG_LIMIT + (int)i};
+    }
+    ret[n] = (struct option){0};
+}
+
+static bool read_limit(const char *program, int option, const char *text)
+{
+    Failure failure;
+
+    if (limits_set(&arg_limits, (unsigned)(option - ARG_LIMIT), text, &failure) == 0)
+        return true;
+    fprintf(stderr, "%s: %s\n", program, failure.message);
+    return false;
+}
+
+/* Returns 0 to go on, or 1 + the exit status. */
+static int parse_arguments(int argc, char *argv[])
+{
+    struct option options[OPTIONS_MAX];
+
+    limits_init(&arg_limits);
+    list_options(options);
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;) {
         switch (c) {
         case 'h':
@@ -130,8 +164,11 @@ static int parse_arguments(int argc, char *argv[])
                 return 1 + EXIT_FAILURE;
             }
             break;
-        default: /* getopt_long() has said what is wrong */
-            return 1 + EXIT_FAILURE;
+        default:
+            if (c < ARG_LIMIT) /* getopt_long() has said what is wrong */
+                return 1 + EXIT_FAILURE;
+            if (!read_limit(argv[0], c, optarg))
+                return 1 + EXIT_FAILURE;
         }
     }
 
@@ -201,8 +238,8 @@ int main(int argc, char *argv[])
     (void)setlogmask(LOG_UPTO(arg_log_level));
     bus_error_register();
 
-    if (privileges_drop(arg_user) < 0 ||
-        manager_new(&manager, packet_command(), (uint64_t)(arg_idle_timeout * 1e6)) < 0)
+    if (privileges_drop(arg_user) < 0 || manager_new(&manager, packet_command(), &arg_limits,
+                                                     (uint64_t)(arg_idle_timeout * 1e6)) < 0)
         return EXIT_FAILURE;
     return manager_run(manager) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

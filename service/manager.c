@@ -196,7 +196,7 @@ static int open_bus(sd_bus **ret)
 }
 
 /* The bus side: the object first, so that whoever sees the name also finds the object. */
-static int connect_bus(Manager *manager)
+static int connect_bus(Manager *manager, const Limits *limits)
 {
     int r;
 
@@ -212,8 +212,10 @@ static int connect_bus(Manager *manager)
                                       "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
                                       "Disconnected", on_disconnected, NULL, manager);
     if (r >= 0)
-        r = callers_init(&manager->callers, manager->bus, manager->resolver, &manager->statistics,
-                         on_busy, manager);
+        r = authority_new(&manager->authority, manager->bus, limits, &manager->statistics);
+    if (r >= 0)
+        r = callers_init(&manager->callers, manager->bus, manager->authority, manager->quota,
+                         manager->resolver, &manager->statistics, on_busy, manager);
     if (r >= 0)
         r = bus_api_export(manager, &manager->object);
     if (r >= 0)
@@ -224,7 +226,7 @@ static int connect_bus(Manager *manager)
     return r;
 }
 
-static int setup_event(Manager *manager, const char *packet_command)
+static int setup_event(Manager *manager, const char *packet_command, const Limits *limits)
 {
     int r;
 
@@ -240,7 +242,9 @@ static int setup_event(Manager *manager, const char *packet_command)
         r = sd_event_source_set_enabled(manager->idle,
                                         manager->idle_usec > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
     if (r >= 0)
-        r = resolver_new(&manager->resolver, manager->event, &manager->statistics);
+        r = quota_new(&manager->quota, manager->event, limits, &manager->statistics);
+    if (r >= 0)
+        r = resolver_new(&manager->resolver, manager->event, limits, &manager->statistics);
     if (r >= 0)
         r = scheduler_new(&manager->scheduler, manager->event, packet_command, &manager->statistics,
                           on_packet_started, manager);
@@ -249,7 +253,7 @@ static int setup_event(Manager *manager, const char *packet_command)
     return r;
 }
 
-int manager_new(Manager **ret, const char *packet_command, uint64_t idle_usec)
+int manager_new(Manager **ret, const char *packet_command, const Limits *limits, uint64_t idle_usec)
 {
     _cleanup_(manager_freep) Manager *manager = NULL;
     int r;
@@ -261,9 +265,9 @@ int manager_new(Manager **ret, const char *packet_command, uint64_t idle_usec)
     }
 
     manager->idle_usec = idle_usec;
-    r = setup_event(manager, packet_command);
+    r = setup_event(manager, packet_command, limits);
     if (r >= 0)
-        r = connect_bus(manager);
+        r = connect_bus(manager, limits);
     if (r < 0)
         return r;
 
@@ -290,8 +294,10 @@ Manager *manager_free(Manager *manager)
     failure_set(&failure, OUTCOME_CANCELLED, "the service ended before there was an answer");
     callers_cancel(&manager->callers, &failure);
     callers_deinit(&manager->callers);
+    authority_free(manager->authority);
     scheduler_free(manager->scheduler);
     resolver_free(manager->resolver);
+    quota_free(manager->quota);
 
     sd_event_source_disable_unref(manager->idle);
     sd_bus_slot_unref(manager->object);

@@ -21,6 +21,8 @@ typedef struct Manager {
     sd_bus_slot *name_question; /* for the name, for its release, or the last one */
     sd_bus_slot *disconnected;
     Resolver *resolver;
+    Quota *quota;
+    Authority *authority;
     Callers callers;
     Scheduler *scheduler;
     Statistics statistics;
@@ -37,6 +39,7 @@ typedef struct Manager {
  * manager_new() - connect to the system bus and ask for the service's name there
  * @ret: the manager, only on success
  * @packet_command: which mtr-packet, see packet_spawn()
+ * @limits: copied
  * @idle_usec: stop when there was no request and no session for so long, in microseconds; 0 for
  * never
  *
@@ -45,7 +48,8 @@ typedef struct Manager {
  *
  * Return: 0 or a negative errno, which was logged.
  */
-int manager_new(Manager **ret, const char *packet_command, uint64_t idle_usec);
+int manager_new(Manager **ret, const char *packet_command, const Limits *limits,
+                uint64_t idle_usec);
 
 /**
  * manager_run() - serve until SIGTERM or SIGINT, or until there was nothing to do for long enough

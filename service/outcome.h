@@ -14,9 +14,11 @@ typedef enum Outcome {
     OUTCOME_OK = 0,
     OUTCOME_INVALID_ARGS, /* an argument is wrong; the message says which, its value, and what would
                              be right */
-    OUTCOME_NOT_SUPPORTED, /* a right argument for something that this service cannot do */
-    OUTCOME_ACCESS_DENIED, /* the caller may not */
-    OUTCOME_HOST_RESOLVE,  /* the host has no address of the wanted IP version */
+    OUTCOME_NOT_SUPPORTED,  /* a right argument for something that this service cannot do */
+    OUTCOME_ACCESS_DENIED,  /* the caller may not */
+    OUTCOME_AUTHENTICATION, /* the caller might, if its user authenticated, for which the call did
+                               not let anybody ask, or there was nobody to ask */
+    OUTCOME_HOST_RESOLVE,   /* the host has no address of the wanted IP version */
     OUTCOME_PROCESS, /* mtr-packet cannot be started, cannot send, or was lost with this request in
                         flight */
     OUTCOME_STATE,   /* not now: the service is stopping */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -69,6 +70,8 @@ static int stay(void)
 
 int privileges_drop(const char *user)
 {
+    int r;
+
     if (capng_get_caps_process() != 0 || !capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW)) {
         log_message(
             LOG_ERR,
@@ -76,5 +79,15 @@ int privileges_drop(const char *user)
             "through its unit, or as root");
         return -EPERM;
     }
-    return geteuid() == 0 || getuid() == 0 ? become(user) : stay();
+    r = geteuid() == 0 || getuid() == 0 ? become(user) : stay();
+    if (r < 0)
+        return r;
+
+    /* mtr-packet has our user: taken over, it must find no way into our memory. Only now, since a
+     * change of user may undo it. */
+    if (prctl(PR_SET_DUMPABLE, 0) < 0) {
+        log_message(LOG_ERR, "cannot keep other processes out of memory: %s", strerror(errno));
+        return -EPERM;
+    }
+    return 0;
 }

@@ -8,7 +8,8 @@
  */
 
 /**
- * privileges_drop() - become the service's user, with CAP_NET_RAW permitted and nothing else
+ * privileges_drop() - become the service's user, with CAP_NET_RAW permitted and nothing else, and
+ * not to be traced by that user's other processes
  * @user: the user to become if started as root; as any other user the service stays who it is
  *
  * Call it before anything else: no thread, no child, no connection.

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "hash.h"
 #include "local-address.h"
+#include "log.h"
 #include "util.h"
 
 static void request_finish(Request *request, const PacketReply *reply, const Failure *failure)
@@ -45,29 +47,26 @@ static void set_state(Request *request, RequestState state)
     *n_waiting += waits(request);
 }
 
+/* Ends the request if R is not 0: FAILURE says why, or R is a negative errno, for which WHAT could
+ * not be done. */
+static bool refuse(Request *request, int r, Failure *failure, const char *what)
+{
+    if (r < 0)
+        failure_set(failure, OUTCOME_NO_MEMORY, "%s: %s", what, strerror(-r));
+    if (r != 0)
+        request_fail(request, failure);
+    return r != 0;
+}
+
 static void request_submit(Request *request)
 {
     Failure failure;
     int r;
 
     set_state(request, REQUEST_QUEUED);
-    r = scheduler_submit(request->scheduler, &request->job, request->caller->uid, &request->command,
-                         on_job_done, request);
-    if (r < 0) {
-        failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
-        request_fail(request, &failure);
-    }
-}
-
-/* Ends the request if R is not 0: FAILURE says why, or R is a negative errno. */
-static bool refuse(Request *request, int r, Failure *failure)
-{
-    if (r < 0)
-        failure_set(failure, OUTCOME_NO_MEMORY, "the source address cannot be checked: %s",
-                    strerror(-r));
-    if (r != 0)
-        request_fail(request, failure);
-    return r != 0;
+    r = scheduler_submit(request->scheduler, &request->job, request->caller->uid,
+                         TAKE_PTR(request->charge), &request->command, on_job_done, request);
+    (void)refuse(request, r, &failure, "the call cannot be queued");
 }
 
 /* Where the probe goes is known. */
@@ -81,7 +80,7 @@ static void request_send(Request *request)
     r = probe_options_check_version(options, target->ip_version, &failure);
     if (r == 0 && options->local_ip.ip_version != 0)
         r = local_address_check_target(&options->local_ip, target, &failure);
-    if (!refuse(request, r, &failure))
+    if (!refuse(request, r, &failure, "the source address cannot be checked"))
         request_submit(request);
 }
 
@@ -106,10 +105,7 @@ static void request_resolve(Request *request)
     request->name.done = on_resolved;
     r = names_get(&request->caller->names, request->host, request->command.options.ip_version,
                   &request->name, &failure);
-    if (r < 0)
-        r = failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
-    if (r > 0)
-        request_fail(request, &failure);
+    (void)refuse(request, r, &failure, "the name cannot be looked up");
 }
 
 /* What only somebody may ask for who is allowed to probe: it costs a look at all addresses of this
@@ -121,44 +117,129 @@ static int check_source(const PacketCommand *command, Failure *failure)
     return local_address_check(&command->options.local_ip, failure);
 }
 
+static void request_go(Request *request)
+{
+    Failure failure;
+
+    if (refuse(request, check_source(&request->command, &failure), &failure,
+               "the source address cannot be checked"))
+        return;
+
+    if (request->command.kind != PACKET_SEND_PROBE)
+        request_submit(request);
+    else if (request->command.target.ip_version == 0)
+        request_resolve(request);
+    else
+        request_send(request);
+}
+
+/* What the administrator should know; not so often that a caller could fill the journal. */
+static void log_denial(const Request *request, const Failure *failure)
+{
+    const char *host = request->host ? request->host : "";
+    char uid[16], missed_text[64] = "";
+    const LogField fields[] = {
+        {"MESSAGE_ID", LOG_ID_DENIED},
+        {"CALLER_UID", uid},
+        {"CALLER_NAME", request->caller->name},
+        {"POLKIT_ACTION", authority_action_id(request->asking)},
+        {"PROBE_HOST", host},
+    };
+    unsigned missed;
+
+    if (!quota_may_log(request->caller->user, &missed))
+        return;
+    snprintf(uid, sizeof(uid), "%u", (unsigned)request->caller->uid);
+    if (missed > 0)
+        snprintf(missed_text, sizeof(missed_text), "; %u more denials of this user before it",
+                 missed);
+    log_event(LOG_NOTICE, fields, ELEMENTS(fields), "%s%s", failure->message, missed_text);
+}
+
+static void request_authorize(Request *request);
+
+static void on_granted(GrantWaiter *waiter, const Failure *failure)
+{
+    Request *request = CONTAINER_OF(waiter, Request, grant);
+
+    if (failure) {
+        if (failure->outcome != OUTCOME_NO_MEMORY)
+            log_denial(request, failure);
+        request_fail(request, failure);
+    } else if (request->asking == AUTHORITY_PROBE && request->command.options.mark != 0) {
+        request->asking = AUTHORITY_SET_MARK;
+        request_authorize(request);
+    } else {
+        request_go(request);
+    }
+}
+
 static void request_authorize(Request *request)
+{
+    const ProbeOptions *options = &request->command.options;
+    const AuthorityDetails details = {.host = request->host,
+                                      .protocol = probe_protocol_name(options->protocol),
+                                      .mark = options->mark};
+    const bool interactive =
+        sd_bus_message_get_allow_interactive_authorization(request->message) > 0;
+    Failure failure;
+    int r;
+
+    set_state(request, REQUEST_AUTHORIZING);
+    request->grant.done = on_granted;
+    r = grants_get(&request->caller->grants, request->asking, &details, interactive,
+                   &request->grant);
+    (void)refuse(request, r, &failure, "polkit cannot be asked");
+}
+
+static void on_token(void *userdata)
+{
+    request_authorize(userdata);
+}
+
+/* Charges the request to its caller's user, who is known now. */
+static void request_charge(Request *request)
 {
     Failure failure;
     int r;
 
-    r = authority_check(request->caller->uid, request->action, &failure);
-    if (r == 0)
-        r = check_source(&request->command, &failure);
-    if (refuse(request, r, &failure))
+    r = charge_new(&request->charge, request->caller->user, &failure);
+    if (refuse(request, r, &failure, "the call cannot be charged"))
         return;
 
-    if (request->host)
-        request_resolve(request);
-    else if (request->command.kind == PACKET_SEND_PROBE)
-        request_send(request);
+    set_state(request, REQUEST_DELAYED);
+    r = charge_pace(request->charge, on_token, request);
+    if (r > 0)
+        request_authorize(request);
     else
-        request_submit(request);
+        (void)refuse(request, r, &failure, "the call cannot be charged");
 }
 
 void request_on_identified(Request *request, const Failure *failure)
 {
-    assert(request->state == REQUEST_AUTHORIZING); /* nothing goes on before this is known */
+    assert(request->state == REQUEST_IDENTIFYING); /* nothing goes on before this is known */
 
     if (failure)
         request_fail(request, failure);
     else
-        request_authorize(request);
+        request_charge(request);
 }
 
 int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
-                  sd_bus_message *message)
+                  sd_bus_message *message, Failure *failure)
 {
     Request *request;
+
+    /* Whose it is, and so what it may be charged to, is known in a moment. */
+    if (!caller->identified && caller->n_requests >= REQUESTS_UNIDENTIFIED_MAX)
+        return failure_set(failure, OUTCOME_LIMITS_EXCEEDED,
+                           "the caller has %u calls waiting before the bus has said who it is",
+                           caller->n_requests);
 
     request = calloc(1, sizeof(*request));
     if (!request)
         return -ENOMEM;
-    if (spec->command.kind == PACKET_SEND_PROBE && spec->command.target.ip_version == 0) {
+    if (spec->host) {
         request->host = strdup(spec->host);
         if (!request->host) {
             free(request);
@@ -167,18 +248,19 @@ int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
     }
     request->caller = caller;
     request->scheduler = scheduler;
-    request->state = REQUEST_AUTHORIZING;
+    request->state = REQUEST_IDENTIFYING;
     request->in_session = caller->session != CALLER_SESSION_NONE;
-    request->action = spec->action;
+    request->asking = spec->action;
     request->command = spec->command;
     request->message = sd_bus_message_ref(message);
     request->answer = spec->answer;
     caller->callers->n_waiting += waits(request);
+    caller->n_requests++;
     DL_APPEND(caller->requests, request);
     callers_hold(caller->callers);
 
     if (caller->identified)
-        request_authorize(request);
+        request_charge(request);
     return 0;
 }
 
@@ -191,9 +273,12 @@ Request *request_free(Request *request)
 
     callers = request->caller->callers;
     callers->n_waiting -= waits(request);
+    request->caller->n_requests--;
     DL_DELETE(request->caller->requests, request);
+    grants_leave(&request->grant);
     names_leave(&request->name);
     scheduler_drop(request->job);
+    charge_free(request->charge);
     sd_bus_message_unref(request->message);
     free(request->host);
     free(request);

@@ -4,7 +4,9 @@
 /*
  * One call on its way: made from a message, it walks its states, and is answered exactly once.
  *
- *     AUTHORIZING  until the bus has said who the caller is, and the caller may
+ *     IDENTIFYING  until the bus has said who the caller is
+ *     DELAYED      until its user has not sent too many a second
+ *     AUTHORIZING  until polkit has said that the caller may
  *     RESOLVING    until the host's name has an address
  *     QUEUED       with the scheduler, and then in mtr-packet
  *     answered, and freed
@@ -28,12 +30,18 @@ typedef void (*request_answer_t)(Request *request, const PacketReply *reply,
 typedef struct RequestSpec {
     AuthorityAction action; /* what the caller must be allowed */
     PacketCommand command;
-    const char
-        *host; /* the name to look up, if the command is a probe whose target's ip_version is 0 */
+    const char *host; /* of a probe, as the caller gave it: a name to look up, if the command's
+                         target has ip_version 0; else NULL */
     request_answer_t answer;
 } RequestSpec;
 
+/* Calls of one caller that wait before it is known whose they are: as many as the bus lets wait for
+ * their replies. There is no other bound for those that want none. */
+#define REQUESTS_UNIDENTIFIED_MAX 128
+
 typedef enum RequestState {
+    REQUEST_IDENTIFYING,
+    REQUEST_DELAYED,
     REQUEST_AUTHORIZING,
     REQUEST_RESOLVING,
     REQUEST_QUEUED,
@@ -45,11 +53,13 @@ struct Request {
     Scheduler *scheduler; /* borrowed */
     RequestState state;
     bool in_session; /* of its caller */
-    AuthorityAction action;
     PacketCommand command;
-    char *host;       /* the name, where the command's target has none yet */
-    NamesWaiter name; /* while RESOLVING */
-    Job *job;         /* while QUEUED */
+    char *host;             /* as it was given, of a probe */
+    Charge *charge;         /* from DELAYED on, until QUEUED: then it is the job's */
+    AuthorityAction asking; /* what polkit is asked, while AUTHORIZING */
+    GrantWaiter grant;      /* then */
+    NamesWaiter name;       /* while RESOLVING */
+    Job *job;               /* while QUEUED */
     sd_bus_message *message;
     request_answer_t answer;
 };
@@ -60,11 +70,12 @@ struct Request {
  * @scheduler: borrowed
  * @spec: what it asks for; copied. Its `answer` is called once, perhaps before this returns.
  * @message: the call; a reference is taken
+ * @failure: filled in on a positive return
  *
- * Return: 0, or -ENOMEM, when `answer` will not be called.
+ * Return: 0, or OUTCOME_LIMITS_EXCEEDED or -ENOMEM, when `answer` will not be called.
  */
 int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
-                  sd_bus_message *message);
+                  sd_bus_message *message, Failure *failure);
 
 /**
  * request_on_identified() - the bus has said who the caller is, or would not

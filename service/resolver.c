@@ -45,6 +45,7 @@ struct Lookup {
 };
 
 struct Resolver {
+    Limits limits;
     Statistics *statistics;
     int result_fds[2]; /* a thread that is done writes its look-up's address to the second */
     sd_event_source *source;
@@ -224,7 +225,7 @@ static User *take_turn(Resolver *resolver)
     User *user;
 
     DL_FOREACH (resolver->turn, user) {
-        if (user->n_waiting > 0 && user->n_running < RESOLVER_USER_RUNNING_MAX) {
+        if (user->n_waiting > 0 && user->n_running < resolver->limits.user_lookups) {
             DL_DELETE(resolver->turn, user);
             DL_APPEND(resolver->turn, user);
             return user;
@@ -237,7 +238,7 @@ static void run_waiting(Resolver *resolver)
 {
     User *user;
 
-    while (resolver->n_running < RESOLVER_RUNNING_MAX && (user = take_turn(resolver))) {
+    while (resolver->n_running < resolver->limits.lookups && (user = take_turn(resolver))) {
         Lookup *lookup = user->waiting;
         int r;
 
@@ -270,7 +271,7 @@ static int on_result(sd_event_source *source, int fd, uint32_t revents, void *us
     return 0;
 }
 
-int resolver_new(Resolver **ret, sd_event *event, Statistics *statistics)
+int resolver_new(Resolver **ret, sd_event *event, const Limits *limits, Statistics *statistics)
 {
     _cleanup_(resolver_freep) Resolver *resolver = NULL;
     int r;
@@ -278,6 +279,7 @@ int resolver_new(Resolver **ret, sd_event *event, Statistics *statistics)
     resolver = calloc(1, sizeof(*resolver));
     if (!resolver)
         return -ENOMEM;
+    resolver->limits = *limits;
     resolver->statistics = statistics;
     resolver->result_fds[0] = resolver->result_fds[1] = -1;
 
@@ -324,10 +326,11 @@ int resolver_lookup(Resolver *resolver, Lookup **ret, uid_t uid, const char *hos
     user = user_get(resolver, uid);
     if (!user)
         return -ENOMEM;
-    if (user->n_waiting >= RESOLVER_USER_WAITING_MAX)
+    if (user->n_waiting >= resolver->limits.user_lookups_waiting)
         return failure_set(failure, OUTCOME_LIMITS_EXCEEDED,
-                           "user %u has %d names waiting to be looked up, the limit", (unsigned)uid,
-                           RESOLVER_USER_WAITING_MAX);
+                           "user %u has %u names waiting to be looked up, the limit "
+                           "(--user-lookups-waiting=%u)",
+                           (unsigned)uid, user->n_waiting, resolver->limits.user_lookups_waiting);
 
     lookup = calloc(1, sizeof(*lookup));
     if (!lookup) {

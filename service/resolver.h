@@ -3,8 +3,8 @@
 
 /*
  * Names to addresses through the system's resolver (NSS), which blocks: so in threads, a bounded
- * number of them, taken in turn by the users that wait. Look-ups that hang cost their own user two
- * places; only four users whose look-ups hang keep others waiting.
+ * number of them (service-limits.h), taken in turn by the users that wait. Look-ups that hang cost
+ * their own user two places of eight; only four users whose look-ups hang keep others waiting.
  */
 
 #include <sys/types.h>
@@ -13,12 +13,9 @@
 
 #include "outcome.h"
 #include "probe-target.h"
+#include "service-limits.h"
 #include "statistics.h"
 #include "util.h"
-
-#define RESOLVER_RUNNING_MAX 8      /* look-ups at once, of all users */
-#define RESOLVER_USER_RUNNING_MAX 2 /* of one user, root too */
-#define RESOLVER_USER_WAITING_MAX 16
 
 typedef struct Resolver Resolver;
 typedef struct Lookup Lookup;
@@ -33,11 +30,12 @@ typedef void (*lookup_done_t)(void *userdata, const ProbeTarget *target, const F
 
 /**
  * resolver_new() - make a resolver; it has no threads yet
+ * @limits: copied
  * @statistics: where it counts look-ups; borrowed for its whole life
  *
  * Return: 0 or a negative errno.
  */
-int resolver_new(Resolver **ret, sd_event *event, Statistics *statistics);
+int resolver_new(Resolver **ret, sd_event *event, const Limits *limits, Statistics *statistics);
 
 /**
  * resolver_free() - forget everything, without waiting for look-ups that run

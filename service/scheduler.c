@@ -141,15 +141,17 @@ static int submit(Scheduler *scheduler, Job *job)
                        job);
 }
 
-int scheduler_submit(Scheduler *scheduler, Job **ret, uid_t uid, const PacketCommand *command,
-                     job_done_t done, void *userdata)
+int scheduler_submit(Scheduler *scheduler, Job **ret, uid_t uid, Charge *charge,
+                     const PacketCommand *command, job_done_t done, void *userdata)
 {
     Job *job;
     int r;
 
-    job = job_new(uid, command, done, userdata);
-    if (!job)
+    job = job_new(uid, charge, command, done, userdata);
+    if (!job) {
+        charge_free(charge);
         return -ENOMEM;
+    }
 
     *ret = job;
     r = submit(scheduler, job);

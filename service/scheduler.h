@@ -53,13 +53,15 @@ DEFINE_CLEANUP(Scheduler *, scheduler_free)
  * @scheduler: the scheduler
  * @ret: the job, by which it can be dropped; set before @done can be called
  * @uid: for whom
+ * @charge: taken over, in any case; given back when mtr-packet has answered, whoever wants to know.
+ * Or NULL
  * @command: copied
  * @done, @userdata: told of the end, once, perhaps before this function returns
  *
  * Return: 0, or -ENOMEM, when @done will not be called.
  */
-int scheduler_submit(Scheduler *scheduler, Job **ret, uid_t uid, const PacketCommand *command,
-                     job_done_t done, void *userdata);
+int scheduler_submit(Scheduler *scheduler, Job **ret, uid_t uid, Charge *charge,
+                     const PacketCommand *command, job_done_t done, void *userdata);
 
 /**
  * scheduler_drop() - nobody waits for this job any more: its `done` will not be called

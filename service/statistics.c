@@ -17,9 +17,19 @@ static const struct {
     const char *name;
     size_t offset;
 } counters[] = {
-    COUNTER(probes_sent),   COUNTER(replies),           COUNTER(ttl_expired),    COUNTER(no_reply),
-    COUNTER(other_results), COUNTER(processes_started), COUNTER(processes_lost), COUNTER(bytes_in),
-    COUNTER(bytes_out),     COUNTER(lookups),
+    COUNTER(probes_sent),
+    COUNTER(replies),
+    COUNTER(ttl_expired),
+    COUNTER(no_reply),
+    COUNTER(other_results),
+    COUNTER(processes_started),
+    COUNTER(processes_lost),
+    COUNTER(bytes_in),
+    COUNTER(bytes_out),
+    COUNTER(lookups),
+    COUNTER(authorisation_questions),
+    COUNTER(authorisation_prompts),
+    COUNTER(probes_delayed),
 };
 
 void statistics_count_result(Statistics *statistics, const char *word)

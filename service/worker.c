@@ -99,6 +99,7 @@ static void look(Worker *worker)
 static void note_sent(Worker *worker, Job *job)
 {
     job->n_sent++;
+    charge_sent(job->charge);
     if (packet_command_is_numbered(&job->command))
         worker->n_used++;
     if (job_is_probe(job))

@@ -76,12 +76,15 @@ static void assert_failure(Resolver *resolver, const char *host, int ip_version,
     g_assert_nonnull(g_strstr_len(result.message, -1, part));
 }
 
+/* The default ones; set in main(). */
+static Limits limits;
+
 static void test_hosts(void)
 {
     Statistics statistics = {0};
     Resolver *resolver;
 
-    g_assert_cmpint(resolver_new(&resolver, event, &statistics), ==, 0);
+    g_assert_cmpint(resolver_new(&resolver, event, &limits, &statistics), ==, 0);
     assert_address(resolver, "four.test", 0, "127.0.0.1");
     assert_address(resolver, "four.test", 4, "127.0.0.1");
     assert_address(resolver, "six.test", 0, "::1");
@@ -116,13 +119,13 @@ static int open_silent_server(void)
  */
 static void test_hang(void)
 {
-    Result hanging[RESOLVER_USER_RUNNING_MAX + RESOLVER_USER_WAITING_MAX], results[3], more;
+    Result hanging[2 + 16], results[3], more;
     int server = open_silent_server();
     Statistics statistics = {0};
     Resolver *resolver;
     Failure failure;
 
-    g_assert_cmpint(resolver_new(&resolver, event, &statistics), ==, 0);
+    g_assert_cmpint(resolver_new(&resolver, event, &limits, &statistics), ==, 0);
     for (unsigned i = 0; i < G_N_ELEMENTS(hanging); i++) {
         g_autofree char *host = g_strdup_printf("host%u.hangs.test", i);
         start(resolver, &hanging[i], 1000, host, 4);
@@ -180,7 +183,7 @@ static void test_names(void)
     Resolver *resolver;
     Names names;
 
-    g_assert_cmpint(resolver_new(&resolver, event, &statistics), ==, 0);
+    g_assert_cmpint(resolver_new(&resolver, event, &limits, &statistics), ==, 0);
     names_init(&names, resolver, 1000);
 
     /* more than one user may look up: but it is one look-up */
@@ -239,6 +242,7 @@ static int run(int argc, char *argv[])
     g_test_add_func("/resolver/hang", test_hang);
     g_test_add_func("/names/all", test_names);
 
+    limits_init(&limits);
     g_assert_cmpint(sd_event_new(&event), >=, 0);
     r = g_test_run();
     sd_event_unref(event);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What each user has of the service. A call is charged to its user when it comes, whatever it then
+ * waits for, and the charge is given back when it is freed: a probe that mtr-packet has cannot be
+ * called back, so its charge stays with it until mtr-packet answers, whoever has gone. How often a
+ * user may probe is a bucket of tokens, see token-bucket.h: who has none waits for one.
+ *
+ * Root is bound by nothing but the number of its waiting probes, which is not shared with the other
+ * users: neither can keep the other out. Of theirs a user has no more than are free, so nobody
+ * keeps the others out.
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <systemd/sd-event.h>
+
+#include "outcome.h"
+#include "service-limits.h"
+#include "statistics.h"
+#include "util.h"
+
+typedef struct Quota Quota;
+typedef struct QuotaUser QuotaUser;
+typedef struct Charge Charge;
+
+/** charge_go_t - a charge that waited for its token has it */
+typedef void (*charge_go_t)(void *userdata);
+
+/**
+ * quota_new() - nobody has anything yet
+ * @limits: copied
+ * @statistics: where it counts; borrowed for its whole life
+ *
+ * Return: 0 or a negative errno.
+ */
+int quota_new(Quota **ret, sd_event *event, const Limits *limits, Statistics *statistics);
+
+/** quota_free() - all charges and users must have been given back; takes NULL, returns NULL */
+Quota *quota_free(Quota *quota);
+DEFINE_CLEANUP(Quota *, quota_free)
+
+/**
+ * quota_get_user() - a user's record
+ * @ret: to be given back with quota_user_unref()
+ *
+ * It stays after that for as long as somebody who comes back would find another than at first.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int quota_get_user(Quota *quota, QuotaUser **ret, uid_t uid);
+
+/** quota_user_unref() - takes NULL, returns NULL */
+QuotaUser *quota_user_unref(QuotaUser *user);
+
+/**
+ * quota_may_log() - whether this user has not had too many entries in the journal lately
+ * @ret_missed: how many times it had since it last might
+ */
+bool quota_may_log(QuotaUser *user, unsigned *ret_missed);
+
+/**
+ * charge_new() - charge a call to its user
+ * @ret: the charge, only on success
+ * @failure: filled in on a positive return
+ *
+ * Return: 0, OUTCOME_LIMITS_EXCEEDED, or -ENOMEM.
+ */
+int charge_new(Charge **ret, QuotaUser *user, Failure *failure);
+
+/**
+ * charge_pace() - take a token for a charge, or wait for one
+ * @go, @userdata: called if it must wait, unless the charge is freed before
+ *
+ * Return: 1 if there was one, 0 if @go will be called, or -ENOMEM.
+ */
+int charge_pace(Charge *charge, charge_go_t go, void *userdata);
+
+/** charge_sent() - what is charged has been given to mtr-packet; each time but the first costs a
+ * token, for which it does not wait. Takes NULL */
+void charge_sent(Charge *charge);
+
+/** charge_free() - give it back; takes NULL, returns NULL */
+Charge *charge_free(Charge *charge);
