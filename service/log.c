@@ -12,6 +12,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+/* Else each entry has this file and line for its place. */
+#define SD_JOURNAL_SUPPRESS_LOCATION 1
 #include <systemd/sd-journal.h>
 
 #include "outcome.h"
