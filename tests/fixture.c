@@ -2,21 +2,15 @@
 
 #include "fixture.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "sandbox.h"
 
-#define BUS_SOCKET "/run/dbus/system_bus_socket"
-#define BUS_ADDRESS "unix:path=" BUS_SOCKET
 #define BUS_LOG "/run/bus.log"
 #define POLICY_DIR "/usr/share/dbus-1/system.d"
 
@@ -51,7 +45,7 @@ static int run_tests(int argc, char *argv[])
 {
     add_other_user();
     remove_polkit();
-    g_setenv("DBUS_SYSTEM_BUS_ADDRESS", BUS_ADDRESS, TRUE);
+    g_setenv("DBUS_SYSTEM_BUS_ADDRESS", CALL_BUS_ADDRESS, TRUE);
     g_test_init(&argc, &argv, NULL);
     add_tests_function();
     return g_test_run();
@@ -75,29 +69,6 @@ const char *fixture_program(const char *variable, const char *name)
     if (access(path, F_OK) < 0)
         g_assert_cmpint(fixture_command(cp, NULL, NULL), ==, 0);
     return g_intern_string(path);
-}
-
-GPid fixture_spawn(const char *const argv[])
-{
-    g_autoptr(GError) error = NULL;
-    GPid pid;
-
-    g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL,
-                  NULL, &pid, &error);
-    g_assert_no_error(error);
-    return pid;
-}
-
-int fixture_command(const char *const argv[], char **ret_out, char **ret_err)
-{
-    g_autoptr(GError) error = NULL;
-    int status;
-
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, ret_out, ret_err,
-                 &status, &error);
-    g_assert_no_error(error);
-    g_assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
 }
 
 /*
@@ -133,32 +104,6 @@ void fixture_bus(Fixture *fixture)
     close(out);
 
     fixture->root = fixture_connect(0);
-}
-
-GDBusConnection *fixture_connect(uid_t uid)
-{
-    g_autoptr(GError) error = NULL;
-    GDBusConnection *connection;
-
-    /* The bus takes a connection's user from the socket, as it was when it connected. */
-    g_assert_cmpint(setresuid(uid, uid, 0), ==, 0);
-    connection =
-        g_dbus_connection_new_for_address_sync(BUS_ADDRESS,
-                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-                                               NULL, NULL, &error);
-    g_assert_cmpint(setresuid(0, 0, 0), ==, 0);
-    g_assert_no_error(error);
-    return connection;
-}
-
-void fixture_disconnect(GDBusConnection *connection)
-{
-    g_autoptr(GError) error = NULL;
-
-    g_dbus_connection_close_sync(connection, NULL, &error);
-    g_assert_no_error(error);
-    g_object_unref(connection);
 }
 
 /*
@@ -257,133 +202,9 @@ void fixture_stop(Fixture *fixture)
         fixture_disconnect(fixture->root);
     g_assert_cmpint(kill(fixture->bus_pid, SIGTERM), ==, 0);
     g_assert_cmpint(waitpid(fixture->bus_pid, NULL, 0), ==, fixture->bus_pid);
-    unlink(BUS_SOCKET);
+    unlink(CALL_BUS_SOCKET);
 
     g_assert_cmpuint(sandbox_processes(), ==, 0);
-}
-
-/*
- * Calls
- */
-
-void wait_until(const bool *flag)
-{
-    while (!*flag)
-        g_main_context_iteration(NULL, TRUE);
-}
-
-static void on_answer(GObject *source, GAsyncResult *result, void *userdata)
-{
-    g_autoptr(GError) error = NULL;
-    Answer *answer = userdata;
-
-    g_assert_false(answer->done); /* a call is answered once */
-    answer->value = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
-    if (error) {
-        answer->error = g_dbus_error_get_remote_error(error);
-        g_dbus_error_strip_remote_error(error);
-        answer->message = g_strdup(error->message);
-    }
-    answer->answered = g_get_monotonic_time();
-    answer->done = true;
-}
-
-void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
-               const char *method, GVariant *arguments)
-{
-    *answer = (Answer){.called = g_get_monotonic_time()};
-    g_dbus_connection_call(connection, SERVICE_NAME, SERVICE_PATH, interface, method, arguments,
-                           NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, on_answer, answer);
-}
-
-void call_start(Answer *answer, GDBusConnection *connection, const char *method,
-                GVariant *arguments)
-{
-    call_full(answer, connection, SERVICE_INTERFACE, method, arguments);
-}
-
-void call_wait(Answer *answer)
-{
-    wait_until(&answer->done);
-}
-
-void answer_clear(Answer *answer)
-{
-    g_assert_true(answer->done);
-    g_clear_pointer(&answer->value, g_variant_unref);
-    g_clear_pointer(&answer->error, g_free);
-    g_clear_pointer(&answer->message, g_free);
-    answer->done = false;
-}
-
-GVariant *get_property(GDBusConnection *connection, const char *name)
-{
-    GVariant *value;
-    Answer answer;
-
-    call_full(&answer, connection, "org.freedesktop.DBus.Properties", "Get",
-              g_variant_new("(ss)", SERVICE_INTERFACE, name));
-    call_wait(&answer);
-    g_assert_cmpstr(answer.message, ==, NULL);
-    g_variant_get(answer.value, "(v)", &value);
-    answer_clear(&answer);
-    return value;
-}
-
-unsigned get_number(GDBusConnection *connection, const char *name)
-{
-    g_autoptr(GVariant) value = get_property(connection, name);
-
-    return g_variant_get_uint32(value);
-}
-
-GVariant *probe_arguments(const char *host, const char *options)
-{
-    g_autoptr(GError) error = NULL;
-    GVariant *parsed;
-
-    parsed = g_variant_parse(G_VARIANT_TYPE_VARDICT, options ? options : "{}", NULL, NULL, &error);
-    g_assert_no_error(error);
-    return g_variant_new("(s@a{sv})", host, parsed);
-}
-
-void probe_wait(Answer *answer, GDBusConnection *connection, const char *host, const char *options)
-{
-    call_start(answer, connection, "Probe", probe_arguments(host, options));
-    call_wait(answer);
-}
-
-void assert_result(const Answer *answer, const char *result)
-{
-    const char *word;
-
-    if (answer->error)
-        g_error("%s: %s, where the result %s was expected", answer->error, answer->message, result);
-
-    g_assert_cmpstr(g_variant_get_type_string(answer->value), ==, "(bsdsa(uyby)a{sv})");
-    g_variant_get_child(answer->value, 1, "&s", &word);
-    g_assert_cmpstr(word, ==, result);
-}
-
-void assert_error(const Answer *answer, const char *error, const char *part)
-{
-    if (!answer->error) {
-        g_autofree char *text = g_variant_print(answer->value, FALSE);
-        g_error("%s, where the error %s was expected", text, error);
-    }
-
-    g_assert_cmpstr(answer->error, ==, error);
-    if (!strstr(answer->message, part))
-        g_error("the message \"%s\" has no \"%s\"", answer->message, part);
-}
-
-const char *answer_detail(const Answer *answer, const char *key)
-{
-    g_autoptr(GVariant) details = g_variant_get_child_value(answer->value, 5);
-    const char *value = NULL;
-
-    g_variant_lookup(details, key, "&s", &value);
-    return value;
 }
 
 /*
@@ -485,53 +306,4 @@ unsigned fixture_processes(Fixture *fixture)
     g_assert_null(answer.error);
     answer_clear(&answer);
     return sandbox_processes();
-}
-
-void process_wait(GPid pid)
-{
-    struct pollfd poll_fd = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
-
-    if (poll_fd.fd < 0) {
-        g_assert_cmpint(errno, ==, ESRCH);
-        return;
-    }
-    g_assert_cmpint(poll(&poll_fd, 1, 10000), ==, 1);
-    close(poll_fd.fd);
-}
-
-char *process_status(GPid pid, const char *key)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/status", pid);
-    g_autofree char *prefix = g_strdup_printf("%s:", key);
-    g_autofree char *contents = NULL;
-    g_auto(GStrv) lines = NULL;
-
-    g_assert_true(g_file_get_contents(path, &contents, NULL, NULL));
-    lines = g_strsplit(contents, "\n", -1);
-    for (char **line = lines; *line; line++)
-        if (g_str_has_prefix(*line, prefix))
-            return g_strdup(g_strstrip(*line + strlen(prefix)));
-    return NULL;
-}
-
-unsigned process_children(GPid pid, GPid *ret, unsigned max)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", pid, pid);
-    g_autofree char *contents = NULL;
-    g_auto(GStrv) children = NULL;
-    unsigned n = 0;
-
-    g_assert_true(g_file_get_contents(path, &contents, NULL, NULL));
-    children = g_strsplit(g_strstrip(contents), " ", -1);
-    for (char **child = children; *child && **child && n < max; child++)
-        ret[n++] = (GPid)g_ascii_strtoll(*child, NULL, 10);
-    return n;
-}
-
-GPid process_child(GPid pid)
-{
-    GPid children[2];
-
-    g_assert_cmpuint(process_children(pid, children, 2), ==, 1);
-    return children[0];
 }

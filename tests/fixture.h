@@ -9,12 +9,9 @@
  */
 
 #include <gio/gio.h>
-#include <stdbool.h>
-#include <sys/types.h>
 
-#define SERVICE_NAME "org.mtrpacket.MtrPacket1"
-#define SERVICE_PATH "/org/mtrpacket/MtrPacket1"
-#define SERVICE_INTERFACE "org.mtrpacket.MtrPacket1"
+#include "call.h"
+#include "process.h"
 
 /* An unprivileged user that is not the service's. */
 #define FIXTURE_OTHER_UID 4242
@@ -24,14 +21,6 @@ typedef struct Fixture {
     GPid service_pid;      /* 0 once it has ended */
     GDBusConnection *root; /* a client of uid 0 */
 } Fixture;
-
-/* What a call brought: a value, or the name and message of a D-Bus error. */
-typedef struct Answer {
-    bool done;
-    GVariant *value;
-    char *error, *message;
-    gint64 called, answered; /* g_get_monotonic_time() of both */
-} Answer;
 
 /**
  * fixture_main() - run g_test tests in a sandbox with our policy
@@ -80,12 +69,6 @@ void fixture_stop(Fixture *fixture);
 /** fixture_end_service() - send the service @signal, and return its wait status */
 int fixture_end_service(Fixture *fixture, int signal);
 
-/** fixture_connect() - a new connection to the bus of user @uid */
-GDBusConnection *fixture_connect(uid_t uid);
-
-/** fixture_disconnect() - leave the bus */
-void fixture_disconnect(GDBusConnection *connection);
-
 /**
  * dig_black_hole() - an interface whose neighbour takes every packet and answers none
  *
@@ -114,57 +97,9 @@ void monitor_catch_up(Monitor *monitor, Fixture *fixture);
 /** monitor_stop() - look no more */
 void monitor_stop(Monitor *monitor);
 
-/** fixture_spawn() - start a program in the sandbox; its stderr is the test's */
-GPid fixture_spawn(const char *const argv[]);
-
-/**
- * fixture_command() - run a program to its end
- * @ret_out, @ret_err: what it wrote, to be freed; or NULL
- *
- * Return: its exit status.
- */
-int fixture_command(const char *const argv[], char **ret_out, char **ret_err);
-
 /** fixture_program() - a copy of a built program, named by environment variable @variable, that
  * every user may run */
 const char *fixture_program(const char *variable, const char *name);
-
-/** call_start() - call a method of the service's interface; @answer is filled in as the main
- * context runs */
-void call_start(Answer *answer, GDBusConnection *connection, const char *method,
-                GVariant *arguments);
-
-/** call_full() - the same for any interface of the service's object, @interface.@method */
-void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
-               const char *method, GVariant *arguments);
-
-/** call_wait() - run the main context until the answer is there */
-void call_wait(Answer *answer);
-
-/** wait_until() - run the main context until @flag is true */
-void wait_until(const bool *flag);
-
-/** answer_clear() - free what the answer holds; it may be used again */
-void answer_clear(Answer *answer);
-
-/** get_property() - a property of the service's interface, to be freed */
-GVariant *get_property(GDBusConnection *connection, const char *name);
-
-/** get_number() - one that is a u */
-unsigned get_number(GDBusConnection *connection, const char *name);
-
-/** probe_arguments() - the arguments of Probe; @options is GVariant text of an a{sv}, or NULL for
- * none */
-GVariant *probe_arguments(const char *host, const char *options);
-
-/** probe_wait() - Probe, and wait for its answer */
-void probe_wait(Answer *answer, GDBusConnection *connection, const char *host, const char *options);
-
-/** assert_result() - check that the answer is a result with this word, and show it if it is not */
-void assert_result(const Answer *answer, const char *result);
-
-/** assert_error() - check that the answer is this error, with @part in its message */
-void assert_error(const Answer *answer, const char *error, const char *part);
 
 /**
  * fixture_processes() - how many processes there are besides the test's own: the bus, the service,
@@ -174,27 +109,3 @@ void assert_error(const Answer *answer, const char *error, const char *part);
  * is reaped.
  */
 unsigned fixture_processes(Fixture *fixture);
-
-/** process_wait() - wait until a process that is not our child has ended, ten seconds at most */
-void process_wait(GPid pid);
-
-/** process_status() - the value of @key in /proc/PID/status, to be freed, or NULL */
-char *process_status(GPid pid, const char *key);
-
-/** process_children() - the children of a process, in the order they were started; returns how
- * many, @max at most */
-unsigned process_children(GPid pid, GPid *ret, unsigned max);
-
-/** process_child() - the only child of a process */
-GPid process_child(GPid pid);
-
-/** answer_detail() - a string of the probe's details, or NULL */
-const char *answer_detail(const Answer *answer, const char *key);
-
-#define ERROR_INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
-#define ERROR_NOT_SUPPORTED "org.freedesktop.DBus.Error.NotSupported"
-#define ERROR_ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
-#define ERROR_HOST_RESOLVE SERVICE_INTERFACE ".Error.HostResolve"
-#define ERROR_PROCESS SERVICE_INTERFACE ".Error.Process"
-#define ERROR_STATE SERVICE_INTERFACE ".Error.State"
-#define ERROR_CANCELLED SERVICE_INTERFACE ".Error.Cancelled"

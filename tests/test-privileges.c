@@ -12,14 +12,6 @@
 #define NET_RAW_ONLY "0000000000002000"
 #define NONE "0000000000000000"
 
-static void assert_status(GPid pid, const char *key, const char *expected)
-{
-    g_autofree char *value = process_status(pid, key);
-
-    if (g_strcmp0(value, expected) != 0)
-        g_error("process %d has %s %s, where %s was expected", pid, key, value, expected);
-}
-
 /* The service: nobody, nothing in effect. mtr-packet: nobody, CAP_NET_RAW. */
 static void assert_privileges(Fixture *fixture, const char *bounding_set)
 {

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "call.h"
+
+#include <string.h>
+#include <unistd.h>
+
+GDBusConnection *fixture_connect(uid_t uid)
+{
+    g_autoptr(GError) error = NULL;
+    GDBusConnection *connection;
+
+    /* The bus takes a connection's user from the socket, as it was when it connected. */
+    g_assert_cmpint(setresuid(uid, uid, 0), ==, 0);
+    connection =
+        g_dbus_connection_new_for_address_sync(CALL_BUS_ADDRESS,
+                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                               NULL, NULL, &error);
+    g_assert_cmpint(setresuid(0, 0, 0), ==, 0);
+    g_assert_no_error(error);
+    return connection;
+}
+
+void fixture_disconnect(GDBusConnection *connection)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_dbus_connection_close_sync(connection, NULL, &error);
+    g_assert_no_error(error);
+    g_object_unref(connection);
+}
+
+void wait_until(const bool *flag)
+{
+    while (!*flag)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static void on_answer(GObject *source, GAsyncResult *result, void *userdata)
+{
+    g_autoptr(GError) error = NULL;
+    Answer *answer = userdata;
+
+    g_assert_false(answer->done); /* a call is answered once */
+    answer->value = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+    if (error) {
+        answer->error = g_dbus_error_get_remote_error(error);
+        g_dbus_error_strip_remote_error(error);
+        answer->message = g_strdup(error->message);
+    }
+    answer->answered = g_get_monotonic_time();
+    answer->done = true;
+}
+
+void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
+               const char *method, GVariant *arguments)
+{
+    *answer = (Answer){.called = g_get_monotonic_time()};
+    g_dbus_connection_call(connection, SERVICE_NAME, SERVICE_PATH, interface, method, arguments,
+                           NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, on_answer, answer);
+}
+
+void call_start(Answer *answer, GDBusConnection *connection, const char *method,
+                GVariant *arguments)
+{
+    call_full(answer, connection, SERVICE_INTERFACE, method, arguments);
+}
+
+void call_wait(Answer *answer)
+{
+    wait_until(&answer->done);
+}
+
+void answer_clear(Answer *answer)
+{
+    g_assert_true(answer->done);
+    g_clear_pointer(&answer->value, g_variant_unref);
+    g_clear_pointer(&answer->error, g_free);
+    g_clear_pointer(&answer->message, g_free);
+    answer->done = false;
+}
+
+GVariant *get_property(GDBusConnection *connection, const char *name)
+{
+    GVariant *value;
+    Answer answer;
+
+    call_full(&answer, connection, "org.freedesktop.DBus.Properties", "Get",
+              g_variant_new("(ss)", SERVICE_INTERFACE, name));
+    call_wait(&answer);
+    g_assert_cmpstr(answer.message, ==, NULL);
+    g_variant_get(answer.value, "(v)", &value);
+    answer_clear(&answer);
+    return value;
+}
+
+unsigned get_number(GDBusConnection *connection, const char *name)
+{
+    g_autoptr(GVariant) value = get_property(connection, name);
+
+    return g_variant_get_uint32(value);
+}
+
+GVariant *probe_arguments(const char *host, const char *options)
+{
+    g_autoptr(GError) error = NULL;
+    GVariant *parsed;
+
+    parsed = g_variant_parse(G_VARIANT_TYPE_VARDICT, options ? options : "{}", NULL, NULL, &error);
+    g_assert_no_error(error);
+    return g_variant_new("(s@a{sv})", host, parsed);
+}
+
+void probe_wait(Answer *answer, GDBusConnection *connection, const char *host, const char *options)
+{
+    call_start(answer, connection, "Probe", probe_arguments(host, options));
+    call_wait(answer);
+}
+
+void assert_result(const Answer *answer, const char *result)
+{
+    const char *word;
+
+    if (answer->error)
+        g_error("%s: %s, where the result %s was expected", answer->error, answer->message, result);
+
+    g_assert_cmpstr(g_variant_get_type_string(answer->value), ==, "(bsdsa(uyby)a{sv})");
+    g_variant_get_child(answer->value, 1, "&s", &word);
+    g_assert_cmpstr(word, ==, result);
+}
+
+void assert_error(const Answer *answer, const char *error, const char *part)
+{
+    if (!answer->error) {
+        g_autofree char *text = g_variant_print(answer->value, FALSE);
+        g_error("%s, where the error %s was expected", text, error);
+    }
+
+    g_assert_cmpstr(answer->error, ==, error);
+    if (!strstr(answer->message, part))
+        g_error("the message \"%s\" has no \"%s\"", answer->message, part);
+}
+
+const char *answer_detail(const Answer *answer, const char *key)
+{
+    g_autoptr(GVariant) details = g_variant_get_child_value(answer->value, 5);
+    const char *value = NULL;
+
+    g_variant_lookup(details, key, "&s", &value);
+    return value;
+}
