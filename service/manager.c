@@ -232,6 +232,8 @@ static int setup_event(Manager *manager, const char *packet_command, const Limit
 
     r = sd_event_default(&manager->event);
     if (r >= 0)
+        r = sd_event_set_watchdog(manager->event, true);
+    if (r >= 0)
         r = sd_event_add_signal(manager->event, NULL, SIGTERM, on_signal, manager);
     if (r >= 0)
         r = sd_event_add_signal(manager->event, NULL, SIGINT, on_signal, manager);
