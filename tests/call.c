@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CONNECTION_FLAGS                                                                           \
+    (G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION)
+
 GDBusConnection *fixture_connect(uid_t uid)
 {
     g_autoptr(GError) error = NULL;
@@ -12,11 +15,27 @@ GDBusConnection *fixture_connect(uid_t uid)
 
     /* The bus takes a connection's user from the socket, as it was when it connected. */
     g_assert_cmpint(setresuid(uid, uid, 0), ==, 0);
+    connection = g_dbus_connection_new_for_address_sync(CALL_BUS_ADDRESS, CONNECTION_FLAGS, NULL,
+                                                        NULL, &error);
+    g_assert_cmpint(setresuid(0, 0, 0), ==, 0);
+    g_assert_no_error(error);
+    return connection;
+}
+
+GDBusConnection *fixture_connect_over(int fd, uid_t uid)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, &error);
+    g_autoptr(GSocketConnection) stream = NULL;
+    GDBusConnection *connection;
+
+    g_assert_no_error(error);
+    stream = g_socket_connection_factory_create_connection(socket);
+
+    /* Which user it is said to be when it introduces itself. */
+    g_assert_cmpint(setresuid(uid, uid, 0), ==, 0);
     connection =
-        g_dbus_connection_new_for_address_sync(CALL_BUS_ADDRESS,
-                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-                                               NULL, NULL, &error);
+        g_dbus_connection_new_sync(G_IO_STREAM(stream), NULL, CONNECTION_FLAGS, NULL, NULL, &error);
     g_assert_cmpint(setresuid(0, 0, 0), ==, 0);
     g_assert_no_error(error);
     return connection;
@@ -53,18 +72,31 @@ static void on_answer(GObject *source, GAsyncResult *result, void *userdata)
     answer->done = true;
 }
 
-void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
-               const char *method, GVariant *arguments)
+static void call(Answer *answer, GDBusConnection *connection, const char *interface,
+                 const char *method, GVariant *arguments, GDBusCallFlags flags)
 {
     *answer = (Answer){.called = g_get_monotonic_time()};
     g_dbus_connection_call(connection, SERVICE_NAME, SERVICE_PATH, interface, method, arguments,
-                           NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, on_answer, answer);
+                           NULL, flags, G_MAXINT, NULL, on_answer, answer);
+}
+
+void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
+               const char *method, GVariant *arguments)
+{
+    call(answer, connection, interface, method, arguments, G_DBUS_CALL_FLAGS_NONE);
 }
 
 void call_start(Answer *answer, GDBusConnection *connection, const char *method,
                 GVariant *arguments)
 {
     call_full(answer, connection, SERVICE_INTERFACE, method, arguments);
+}
+
+void call_interactive(Answer *answer, GDBusConnection *connection, const char *method,
+                      GVariant *arguments)
+{
+    call(answer, connection, SERVICE_INTERFACE, method, arguments,
+         G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION);
 }
 
 void call_wait(Answer *answer)
@@ -100,6 +132,17 @@ unsigned get_number(GDBusConnection *connection, const char *name)
     g_autoptr(GVariant) value = get_property(connection, name);
 
     return g_variant_get_uint32(value);
+}
+
+guint64 get_statistic(GDBusConnection *connection, const char *name)
+{
+    g_autoptr(GVariant) statistics = get_property(connection, "Statistics");
+    guint64 value;
+
+    g_assert_cmpstr(g_variant_get_type_string(statistics), ==, "a{st}");
+    if (!g_variant_lookup(statistics, name, "t", &value))
+        g_error("there is no %s", name);
+    return value;
 }
 
 GVariant *probe_arguments(const char *host, const char *options)

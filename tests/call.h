@@ -17,6 +17,7 @@
 #define ERROR_INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
 #define ERROR_NOT_SUPPORTED "org.freedesktop.DBus.Error.NotSupported"
 #define ERROR_ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
+#define ERROR_AUTHENTICATION "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 #define ERROR_HOST_RESOLVE SERVICE_INTERFACE ".Error.HostResolve"
 #define ERROR_PROCESS SERVICE_INTERFACE ".Error.Process"
 #define ERROR_STATE SERVICE_INTERFACE ".Error.State"
@@ -37,6 +38,10 @@ typedef struct Answer {
 /** fixture_connect() - a new connection to the bus of user @uid */
 GDBusConnection *fixture_connect(uid_t uid);
 
+/** fixture_connect_over() - the same over a socket that a process of user @uid has connected; @fd
+ * is taken over */
+GDBusConnection *fixture_connect_over(int fd, uid_t uid);
+
 /** fixture_disconnect() - leave the bus */
 void fixture_disconnect(GDBusConnection *connection);
 
@@ -48,6 +53,10 @@ void call_start(Answer *answer, GDBusConnection *connection, const char *method,
 /** call_full() - the same for any interface of the service's object, @interface.@method */
 void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
                const char *method, GVariant *arguments);
+
+/** call_interactive() - call_start(), and the user may be asked to authenticate */
+void call_interactive(Answer *answer, GDBusConnection *connection, const char *method,
+                      GVariant *arguments);
 
 /** call_wait() - run the main context until the answer is there */
 void call_wait(Answer *answer);
@@ -63,6 +72,9 @@ GVariant *get_property(GDBusConnection *connection, const char *name);
 
 /** get_number() - one that is a u */
 unsigned get_number(GDBusConnection *connection, const char *name);
+
+/** get_statistic() - one of the counters of the property Statistics */
+guint64 get_statistic(GDBusConnection *connection, const char *name);
 
 /** probe_arguments() - the arguments of Probe; @options is GVariant text of an a{sv}, or NULL for
  * none */

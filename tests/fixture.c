@@ -13,6 +13,7 @@
 
 #define BUS_LOG "/run/bus.log"
 #define POLICY_DIR "/usr/share/dbus-1/system.d"
+#define NOBODY_UID 65534
 
 static void (*add_tests_function)(void);
 
@@ -25,13 +26,12 @@ static const char *environment(const char *variable)
     return value;
 }
 
-/* A bus lets in only users that the system knows. */
-static void add_other_user(void)
+void fixture_add_user(const char *name, uid_t uid)
 {
     FILE *passwd = fopen("/etc/passwd", "a");
 
     g_assert_nonnull(passwd);
-    fprintf(passwd, "mtrpacketd-test:x:%d:%d::/:/bin/sh\n", FIXTURE_OTHER_UID, FIXTURE_OTHER_UID);
+    fprintf(passwd, "%s:x:%u:%u::/:/bin/sh\n", name, (unsigned)uid, (unsigned)uid);
     g_assert_cmpint(fclose(passwd), ==, 0);
 }
 
@@ -43,7 +43,7 @@ static void remove_polkit(void)
 
 static int run_tests(int argc, char *argv[])
 {
-    add_other_user();
+    fixture_add_user(FIXTURE_OTHER_USER, FIXTURE_OTHER_UID);
     remove_polkit();
     g_setenv("DBUS_SYSTEM_BUS_ADDRESS", CALL_BUS_ADDRESS, TRUE);
     g_test_init(&argc, &argv, NULL);
@@ -128,16 +128,18 @@ void fixture_launch(Fixture *fixture, const char *const argv[])
     g_bus_unwatch_name(watch);
 }
 
-void fixture_launch_unprivileged(Fixture *fixture, const char *const argv[])
+void fixture_launch_as(Fixture *fixture, uid_t uid, const char *const argv[])
 {
-    static const char *const setpriv[] = {"setpriv",
-                                          "--reuid=65534",
-                                          "--regid=65534",
-                                          "--clear-groups",
-                                          "--inh-caps=-all,+net_raw",
-                                          "--ambient-caps=-all,+net_raw",
-                                          "--bounding-set=-all,+net_raw",
-                                          "--no-new-privs"};
+    g_autofree char *reuid = g_strdup_printf("--reuid=%u", (unsigned)uid);
+    g_autofree char *regid = g_strdup_printf("--regid=%u", (unsigned)uid);
+    const char *const setpriv[] = {"setpriv",
+                                   reuid,
+                                   regid,
+                                   "--clear-groups",
+                                   "--inh-caps=-all,+net_raw",
+                                   "--ambient-caps=-all,+net_raw",
+                                   "--bounding-set=-all,+net_raw",
+                                   "--no-new-privs"};
     g_autoptr(GPtrArray) whole = g_ptr_array_new();
 
     for (size_t i = 0; i < G_N_ELEMENTS(setpriv); i++)
@@ -146,6 +148,11 @@ void fixture_launch_unprivileged(Fixture *fixture, const char *const argv[])
         g_ptr_array_add(whole, (char *)*argv);
     g_ptr_array_add(whole, NULL);
     fixture_launch(fixture, (const char *const *)whole->pdata);
+}
+
+void fixture_launch_unprivileged(Fixture *fixture, const char *const argv[])
+{
+    fixture_launch_as(fixture, NOBODY_UID, argv);
 }
 
 void fixture_start(Fixture *fixture, const char *packet_command)

@@ -15,6 +15,7 @@
 
 /* An unprivileged user that is not the service's. */
 #define FIXTURE_OTHER_UID 4242
+#define FIXTURE_OTHER_USER "mtrpacketd-test"
 
 typedef struct Fixture {
     GPid bus_pid;
@@ -30,6 +31,10 @@ typedef struct Fixture {
  */
 int fixture_main(int argc, char *argv[], void (*add_tests)(void));
 
+/** fixture_add_user() - a user of the sandbox: a bus lets in only those that the system knows, as
+ * it was when the bus was started or the user first came */
+void fixture_add_user(const char *name, uid_t uid);
+
 /** fixture_bus() - start the bus, and connect a client of uid 0; there is no service */
 void fixture_bus(Fixture *fixture);
 
@@ -37,7 +42,10 @@ void fixture_bus(Fixture *fixture);
  * name */
 void fixture_launch(Fixture *fixture, const char *const argv[]);
 
-/** fixture_launch_unprivileged() - the same, with the user and the capability of the unit */
+/** fixture_launch_as() - the same, as user @uid with the capability of the unit */
+void fixture_launch_as(Fixture *fixture, uid_t uid, const char *const argv[]);
+
+/** fixture_launch_unprivileged() - the same, as nobody */
 void fixture_launch_unprivileged(Fixture *fixture, const char *const argv[]);
 
 /**

@@ -7,17 +7,6 @@
 #include "fake-packet.h"
 #include "fixture.h"
 
-static guint64 statistic(GDBusConnection *connection, const char *name)
-{
-    g_autoptr(GVariant) statistics = get_property(connection, "Statistics");
-    guint64 value;
-
-    g_assert_cmpstr(g_variant_get_type_string(statistics), ==, "a{st}");
-    if (!g_variant_lookup(statistics, name, "t", &value))
-        g_error("there is no %s", name);
-    return value;
-}
-
 static void fake_probe(GDBusConnection *connection, int pattern)
 {
     g_autofree char *options = g_strdup_printf("{'bit_pattern': <%d>}", pattern);
@@ -62,8 +51,8 @@ static void test_counters(void)
     fixture_start(&fixture, fixture_program("TEST_FAKE_PACKET", "fake"));
     other = fixture_connect(FIXTURE_OTHER_UID);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-        g_assert_cmpuint(statistic(other, rows[i].name), ==, 0); /* anybody may read it */
-    g_assert_cmpuint(statistic(other, "bytes_out"), ==, 0);
+        g_assert_cmpuint(get_statistic(other, rows[i].name), ==, 0); /* anybody may read it */
+    g_assert_cmpuint(get_statistic(other, "bytes_out"), ==, 0);
 
     fake_probe(fixture.root, FAKE_REPLY);
     fake_probe(fixture.root, FAKE_MPLS);
@@ -92,14 +81,14 @@ static void test_counters(void)
     answer_clear(&answer);
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        guint64 value = statistic(other, rows[i].name);
+        guint64 value = get_statistic(other, rows[i].name);
 
         if (value != rows[i].value)
             g_error("%s is %" G_GUINT64_FORMAT ", not %" G_GUINT64_FORMAT, rows[i].name, value,
                     rows[i].value);
     }
-    in = statistic(other, "bytes_in");
-    out = statistic(other, "bytes_out");
+    in = get_statistic(other, "bytes_in");
+    out = get_statistic(other, "bytes_out");
     g_assert_cmpuint(in, >, 7 * strlen("1 reply ip-4 127.0.0.1 round-trip-time 1\n"));
     g_assert_cmpuint(out, >, 7 * strlen("1 send-probe ip-4 127.0.0.1 protocol icmp timeout 1\n"));
 
@@ -226,7 +215,7 @@ static void test_bad_input(void)
     fixture_start(&fixture, fixture_program("TEST_FAKE_PACKET", "fake"));
     probe_wait(&answer, fixture.root, "127.0.0.1", inspect);
     answer_clear(&answer);
-    written = statistic(fixture.root, "bytes_out");
+    written = get_statistic(fixture.root, "bytes_out");
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
         assert_refused(&fixture, "Probe", probe_arguments(rows[i].host, rows[i].options),
@@ -248,7 +237,7 @@ static void test_bad_input(void)
     assert_refused(&fixture, "CheckSupport", g_variant_new("(s)", long_name), ERROR_INVALID_ARGS,
                    "1 to 32 characters");
 
-    g_assert_cmpuint(statistic(fixture.root, "bytes_out"), ==, written);
+    g_assert_cmpuint(get_statistic(fixture.root, "bytes_out"), ==, written);
     probe_wait(&answer, fixture.root, "127.0.0.1", inspect);
     g_assert_cmpstr(answer_detail(&answer, "probes"), ==, "2");
     answer_clear(&answer);
