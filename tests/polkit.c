@@ -118,13 +118,18 @@ void polkit_pause_daemon(Polkit *polkit)
  * Its rules
  */
 
+static bool is_there(const Polkit *polkit)
+{
+    return polkit->pid != 0 || polkit->adopted;
+}
+
 /* How many changes polkit has told of up to now: it does so for other reasons, too. */
 static unsigned count_changes(const Polkit *polkit)
 {
     g_autoptr(GVariant) reply = NULL;
     g_autoptr(GError) error = NULL;
 
-    if (!polkit->pid)
+    if (!is_there(polkit))
         return 0;
     reply = g_dbus_connection_call_sync(polkit->fixture.root, POLKIT_NAME, POLKIT_PATH,
                                         "org.freedesktop.DBus.Peer", "Ping", NULL, NULL,
@@ -137,7 +142,7 @@ static unsigned count_changes(const Polkit *polkit)
 
 static void wait_for_change(const Polkit *polkit, unsigned n_changed)
 {
-    while (polkit->pid && polkit->n_changed == n_changed)
+    while (is_there(polkit) && polkit->n_changed == n_changed)
         g_main_context_iteration(NULL, TRUE);
 }
 
@@ -202,6 +207,13 @@ void polkit_install_rules(Polkit *polkit, const char *path)
  * The whole
  */
 
+static void subscribe(Polkit *polkit)
+{
+    polkit->subscription = g_dbus_connection_signal_subscribe(
+        polkit->fixture.root, NULL, POLKIT_INTERFACE, "Changed", POLKIT_PATH, NULL,
+        G_DBUS_SIGNAL_FLAGS_NONE, on_changed, polkit, NULL);
+}
+
 void polkit_start_bus(Polkit *polkit, const char *rules)
 {
     const char *const cp[] = {"cp", "--", g_getenv("TEST_POLKIT_POLICY"), ACTIONS_DIR, NULL};
@@ -213,9 +225,19 @@ void polkit_start_bus(Polkit *polkit, const char *rules)
     g_assert_cmpint(fixture_command(cp, NULL, NULL), ==, 0);
     polkit_set_rules(polkit, rules);
     fixture_bus(&polkit->fixture);
-    polkit->subscription = g_dbus_connection_signal_subscribe(
-        polkit->fixture.root, NULL, POLKIT_INTERFACE, "Changed", POLKIT_PATH, NULL,
-        G_DBUS_SIGNAL_FLAGS_NONE, on_changed, polkit, NULL);
+    subscribe(polkit);
+}
+
+void polkit_adopt(Polkit *polkit, GDBusConnection *root)
+{
+    *polkit = (Polkit){.fixture.root = root, .adopted = true};
+    subscribe(polkit);
+}
+
+void polkit_release(Polkit *polkit)
+{
+    polkit_set_rules(polkit, NULL);
+    g_dbus_connection_signal_unsubscribe(polkit->fixture.root, polkit->subscription);
 }
 
 void polkit_start_service(Polkit *polkit, const char *option)

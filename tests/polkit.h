@@ -18,7 +18,8 @@
 
 typedef struct Polkit {
     Fixture fixture;
-    GPid pid;           /* polkitd's; 0 while there is none */
+    GPid pid;           /* polkitd's; 0 while there is none, or nobody knows */
+    bool adopted;       /* there is one, which is the machine's */
     unsigned n_changed; /* signals Changed so far, as the main context saw them */
     unsigned subscription;
 } Polkit;
@@ -30,6 +31,15 @@ typedef struct Polkit {
  * @option: a further option for the service, or NULL
  */
 void polkit_start(Polkit *polkit, const char *rules, const char *option);
+
+/**
+ * polkit_adopt() - the polkit that a machine has
+ * @root: a client of uid 0
+ *
+ * Only its rules are the test's, then. polkit_release() removes them.
+ */
+void polkit_adopt(Polkit *polkit, GDBusConnection *root);
+void polkit_release(Polkit *polkit);
 
 /** polkit_start_bus() - only the bus, where there is neither polkit nor the service */
 void polkit_start_bus(Polkit *polkit, const char *rules);

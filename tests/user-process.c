@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,20 +66,11 @@ static int connect_to_bus(void)
     return fd;
 }
 
-/*
- * The process itself. The test has threads, so it may call nothing but the system; and it must keep
- * none of the test's descriptors, or a connection would live on that the test has closed.
- */
-static void __attribute__((noreturn)) live(int control, uid_t uid)
+/* Ready, and from then on a connection to the bus for each byte, until there is nobody to ask. */
+static void __attribute__((noreturn)) serve(void)
 {
     char c;
 
-    if (dup2(control, CONTROL) < 0 || close_range(CONTROL + 1, ~0U, 0) < 0 ||
-        setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 ||
-        prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-        _exit(1);
-
-    /* Ready: it is the user's from now on. */
     if (send_descriptor(CONTROL, -1) != 1)
         _exit(1);
     while (read(CONTROL, &c, 1) == 1) {
@@ -91,6 +83,19 @@ static void __attribute__((noreturn)) live(int control, uid_t uid)
     _exit(0);
 }
 
+/*
+ * The process itself. The test has threads, so it may call nothing but the system; and it must keep
+ * none of the test's descriptors, or a connection would live on that the test has closed.
+ */
+static void __attribute__((noreturn)) live(int control, uid_t uid)
+{
+    if (dup2(control, CONTROL) < 0 || close_range(CONTROL + 1, ~0U, 0) < 0 ||
+        setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        _exit(1);
+    serve(); /* it is the user's from now on */
+}
+
 void user_process_start(UserProcess *process, uid_t uid)
 {
     int ends[2];
@@ -98,12 +103,75 @@ void user_process_start(UserProcess *process, uid_t uid)
 
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
     process->uid = uid;
+    process->is_child = true;
     process->control = ends[0];
     process->pid = fork();
     g_assert_cmpint(process->pid, >=, 0);
     if (process->pid == 0)
         live(ends[1], uid);
     close(ends[1]);
+    g_assert_cmpint(read(process->control, &c, 1), ==, 1);
+}
+
+/*
+ * Sessions
+ */
+
+#define OPTION "--user-process"
+#define SOCKET "/run/user-process"
+
+void user_process_main(int argc, char *argv[])
+{
+    const struct sockaddr_un address = {AF_UNIX, SOCKET};
+    int fd;
+
+    if (argc < 2 || strcmp(argv[1], OPTION) != 0)
+        return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+        dup2(fd, CONTROL) < 0)
+        _exit(1);
+    serve();
+}
+
+static int listen_for_process(void)
+{
+    const struct sockaddr_un address = {AF_UNIX, SOCKET};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)unlink(SOCKET);
+    g_assert_cmpint(bind(fd, (const struct sockaddr *)&address, sizeof(address)), ==, 0);
+    g_assert_cmpint(chmod(SOCKET, 0666), ==, 0);
+    g_assert_cmpint(listen(fd, 1), ==, 0);
+    return fd;
+}
+
+void user_process_log_in(UserProcess *process, const char *name, const char *seat)
+{
+    g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *user = g_strdup_printf("User=%s", name);
+    g_autofree char *on_seat = g_strdup_printf("XDG_SEAT=%s", seat ? seat : "");
+    const char *const argv[] = {"systemd-run", "--quiet",
+                                "--collect",   "--property=PAMName=login",
+                                "-p",          user,
+                                "-E",          on_seat,
+                                "-E",          "XDG_SESSION_TYPE=tty",
+                                "-E",          "XDG_SESSION_CLASS=user",
+                                program,       OPTION,
+                                NULL};
+    int listening = listen_for_process();
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    char c;
+
+    g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 0);
+    process->control = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    g_assert_cmpint(process->control, >=, 0);
+    close(listening);
+    g_assert_cmpint(getsockopt(process->control, SOL_SOCKET, SO_PEERCRED, &peer, &size), ==, 0);
+    process->uid = peer.uid;
+    process->pid = peer.pid;
+    process->is_child = false;
     g_assert_cmpint(read(process->control, &c, 1), ==, 1);
 }
 
@@ -122,6 +190,10 @@ void user_process_end(UserProcess *process)
     int status;
 
     close(process->control);
+    if (!process->is_child) {
+        process_wait(process->pid);
+        return;
+    }
     g_assert_cmpint(waitpid(process->pid, &status, 0), ==, process->pid);
     g_assert_cmpint(status, ==, 0);
 }

@@ -12,14 +12,27 @@
 typedef struct UserProcess {
     uid_t uid;
     GPid pid;
-    int control; /* where it is told to connect, and answers with the socket */
+    bool is_child; /* of the test; else it is systemd's */
+    int control;   /* where it is told to connect, and answers with the socket */
 } UserProcess;
 
 /** user_process_start() - start one of user @uid */
 void user_process_start(UserProcess *process, uid_t uid);
 
+/**
+ * user_process_log_in() - start one in a session of its own, with a systemd that runs
+ * @name: the user's
+ * @seat: where the session is, which becomes the active one there; or NULL for one without a seat
+ *
+ * The test's own main() must give its arguments to user_process_main() first.
+ */
+void user_process_log_in(UserProcess *process, const char *name, const char *seat);
+
+/** user_process_main() - be such a process, if the arguments say so: then it does not return */
+void user_process_main(int argc, char *argv[]);
+
 /** user_process_connect() - a new connection of it, to be closed with fixture_disconnect() */
 GDBusConnection *user_process_connect(const UserProcess *process);
 
-/** user_process_end() - end it; its connections stay */
+/** user_process_end() - end it, and its session; its connections stay */
 void user_process_end(UserProcess *process);
