@@ -6,16 +6,23 @@
 
 void crowd_start(Crowd *crowd, unsigned n, const char *host, const char *options)
 {
+    crowd_start_as(crowd, 0, (n + CALLS_PER_CONNECTION - 1) / CALLS_PER_CONNECTION, n, host,
+                   options);
+}
+
+void crowd_start_as(Crowd *crowd, uid_t uid, unsigned n_connections, unsigned n, const char *host,
+                    const char *options)
+{
+    unsigned n_calls = (n + n_connections - 1) / n_connections; /* of each */
+
     crowd->n = n;
     crowd->connections = g_ptr_array_new_with_free_func((GDestroyNotify)fixture_disconnect);
     crowd->answers = g_new0(Answer, n);
-    for (unsigned i = 0; i < n; i++) {
-        if (i % CALLS_PER_CONNECTION == 0)
-            g_ptr_array_add(crowd->connections, fixture_connect(0));
-        call_start(&crowd->answers[i],
-                   g_ptr_array_index(crowd->connections, i / CALLS_PER_CONNECTION), "Probe",
+    for (unsigned i = 0; i < n_connections; i++)
+        g_ptr_array_add(crowd->connections, fixture_connect(uid));
+    for (unsigned i = 0; i < n; i++)
+        call_start(&crowd->answers[i], g_ptr_array_index(crowd->connections, i / n_calls), "Probe",
                    probe_arguments(host, options));
-    }
 }
 
 unsigned crowd_answered(const Crowd *crowd)
@@ -31,6 +38,34 @@ void crowd_wait(Crowd *crowd)
 {
     for (unsigned i = 0; i < crowd->n; i++)
         call_wait(&crowd->answers[i]);
+}
+
+static bool is_on_bus(Fixture *fixture, const char *name)
+{
+    g_autoptr(GVariant) reply = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean is;
+
+    reply = g_dbus_connection_call_sync(
+        fixture->root, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+        "NameHasOwner", g_variant_new("(s)", name), NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
+    g_assert_no_error(error);
+    g_variant_get(reply, "(b)", &is);
+    return is;
+}
+
+void crowd_leave(Crowd *crowd, Fixture *fixture)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+
+    for (unsigned i = 0; i < crowd->connections->len; i++)
+        g_ptr_array_add(names, g_strdup(g_dbus_connection_get_unique_name(
+                                   g_ptr_array_index(crowd->connections, i))));
+    g_ptr_array_set_size(crowd->connections, 0);
+    crowd_wait(crowd);
+    for (unsigned i = 0; i < names->len; i++)
+        while (is_on_bus(fixture, g_ptr_array_index(names, i)))
+            ;
 }
 
 void crowd_end(Crowd *crowd)
