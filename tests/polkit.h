@@ -16,6 +16,9 @@
 #define ACTION_PROBE SERVICE_INTERFACE ".probe"
 #define ACTION_SET_MARK SERVICE_INTERFACE ".set-mark"
 
+/* Our policy, once the bus has been started. */
+#define POLKIT_POLICY "/usr/share/polkit-1/actions/org.mtrpacket.MtrPacket1.policy"
+
 typedef struct Polkit {
     Fixture fixture;
     GPid pid;           /* polkitd's; 0 while there is none, or nobody knows */
@@ -64,7 +67,8 @@ void polkit_stop(Polkit *polkit);
  * @rules: JavaScript that is run for each question about our actions, with `action` and `subject`,
  *   and returns YES, NO, AUTH_ADMIN, ...; NULL for what the policy says
  *
- * If polkit is there, it has read them when this returns.
+ * If polkit is there, it has read them when this returns. It may tell of it more than once, and the
+ * service then ask more often than it would.
  */
 void polkit_set_rules(Polkit *polkit, const char *rules);
 
