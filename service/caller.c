@@ -129,6 +129,7 @@ static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret
     if (!caller)
         return 0;
 
+    grants_end(&caller->grants);
     DL_FOREACH_SAFE (caller->requests, request, next)
         request_free(request);
     caller_free(caller);
@@ -169,6 +170,7 @@ void callers_cancel(Callers *callers, const Failure *failure)
     HASH_ITER (by_name, callers->by_name, caller, next_caller) {
         Request *request, *next;
 
+        grants_end(&caller->grants);
         DL_FOREACH_SAFE (caller->requests, request, next)
             request_fail(request, failure);
         caller_set_session(caller, CALLER_SESSION_NONE);

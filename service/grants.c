@@ -67,7 +67,7 @@ static void pass_turn(Grants *grants, AuthorityAction action)
 {
     Grant *next = grants->in_line[action];
 
-    if (grants->turn[action] || !next)
+    if (grants->ending || grants->turn[action] || !next)
         return;
     DL_DELETE(grants->in_line[action], next);
     grants->turn[action] = next;
@@ -273,6 +273,11 @@ int grants_get(Grants *grants, AuthorityAction action, const AuthorityDetails *d
     if (is_new)
         ask(grant, false);
     return 0;
+}
+
+void grants_end(Grants *grants)
+{
+    grants->ending = true;
 }
 
 void grants_leave(GrantWaiter *waiter)

@@ -32,6 +32,7 @@ typedef struct Grants {
     const char *subject;               /* the caller's unique name; borrowed */
     Grant *by_key;                     /* in the order they came */
     unsigned n_kept;                   /* of those */
+    bool ending;                       /* see grants_end() */
     Grant *turn[AUTHORITY_ACTIONS];    /* who may have the user asked; NULL if nobody wants to */
     Grant *in_line[AUTHORITY_ACTIONS]; /* and who wait for that, in the order they came */
 } Grants;
@@ -65,6 +66,10 @@ void grants_deinit(Grants *grants);
  */
 int grants_get(Grants *grants, AuthorityAction action, const AuthorityDetails *details,
                bool interactive, GrantWaiter *waiter);
+
+/** grants_end() - all who wait are about to leave: when the user is not asked for one of them any
+ * more, none of the others needs to be */
+void grants_end(Grants *grants);
 
 /** grants_leave() - wait no longer; nothing happens if it does not wait */
 void grants_leave(GrantWaiter *waiter);
