@@ -190,7 +190,9 @@ static AuthorityAnswer read_answer(Question *question, sd_bus_message *reply, Fa
         return refuse(question, failure, reason);
     }
 
-    r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+    r = sd_bus_message_has_signature(reply, "(bba{ss})");
+    if (r > 0)
+        r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
     if (r > 0)
         r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
     if (r > 0)
