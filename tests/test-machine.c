@@ -3,15 +3,19 @@
 /* The service as it is installed: started by bus and systemd, in its unit, on a machine of its own
  * (tests/machine). */
 
-#include <arpa/inet.h>
 #include <gio/gio.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "call.h"
 #include "process.h"
 #include "systemd-unit.h"
+
+#define NET_RAW_ONLY "0000000000002000"
+#define NONE "0000000000000000"
 
 static GDBusConnection *root;
 
@@ -63,6 +67,31 @@ static void test_activation(void)
     }
     assert_probe("127.0.0.1", NULL);
     g_assert_cmpint(is_active(), ==, 0);
+}
+
+static void on_vanished(GDBusConnection *connection, const char *name, void *userdata)
+{
+    (*(unsigned *)userdata)++;
+}
+
+/* Calls come before, while and after the service goes for want of them: each is answered. */
+static void test_idle_exit(void)
+{
+    unsigned exits = 0, watch;
+
+    unit_configure("--idle-timeout=0.05", NULL);
+    watch = g_bus_watch_name_on_connection(root, SERVICE_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, NULL,
+                                           on_vanished, &exits, NULL);
+    for (unsigned i = 0; i < 200; i++) {
+        assert_probe("127.0.0.1", NULL);
+        g_usleep(48000 + i * 100);
+    }
+    g_bus_unwatch_name(watch);
+
+    g_test_message("%u exits", exits);
+    g_assert_cmpuint(exits, >=, 20);
+    g_assert_cmpuint(exits, <, 200);
+    g_assert_cmpuint(unit_number("Service", "NRestarts"), ==, 0);
 }
 
 /*
@@ -164,6 +193,205 @@ static void test_protocols(void)
     g_source_unref(server);
 }
 
+/*
+ * Limits
+ */
+
+/* Runs a shell command, and returns its exit status and what it wrote. */
+static int shell(const char *command, char **ret_out)
+{
+    const char *const sh[] = {"sh", "-c", command, NULL};
+
+    return fixture_command(sh, ret_out, NULL);
+}
+
+static guint64 number_of_filters(GPid pid)
+{
+    g_autofree char *value = process_status(pid, "Seccomp_filters");
+
+    return g_ascii_strtoull(value, NULL, 10);
+}
+
+/* The service: nothing in effect. mtr-packet: CAP_NET_RAW. Both: the service's user, no new
+ * privileges, and a filter of system calls beside those that the whole machine has. */
+static void test_privileges(void)
+{
+    const struct passwd *user = getpwnam("mtrpacketd");
+    g_autofree char *uids = NULL, *gids = NULL, *group = NULL;
+    GPid service, packet;
+
+    g_assert_nonnull(user);
+    uids = g_strdup_printf("%1$u\t%1$u\t%1$u\t%1$u", user->pw_uid);
+    gids = g_strdup_printf("%1$u\t%1$u\t%1$u\t%1$u", user->pw_gid);
+    group = g_strdup_printf("%u", user->pw_gid);
+
+    unit_configure(NULL, NULL);
+    assert_probe("127.0.0.1", NULL);
+    service = unit_main_pid();
+    packet = process_child(service);
+
+    assert_status(packet, "Name", "mtr-packet");
+    assert_status(service, "CapEff", NONE);
+    assert_status(service, "CapPrm", NET_RAW_ONLY);
+    assert_status(packet, "CapEff", NET_RAW_ONLY);
+    assert_status(packet, "CapPrm", NET_RAW_ONLY);
+    for (unsigned i = 0; i < 2; i++) {
+        GPid pid = i == 0 ? service : packet;
+
+        assert_status(pid, "Uid", uids);
+        assert_status(pid, "Gid", gids);
+        assert_status(pid, "Groups", group);
+        assert_status(pid, "CapBnd", NET_RAW_ONLY);
+        assert_status(pid, "NoNewPrivs", "1");
+        assert_status(pid, "Seccomp", "2");
+        g_assert_cmpuint(number_of_filters(pid), >, number_of_filters(getpid()));
+    }
+}
+
+/* What systemd has made of several lines, of which some give and some take. */
+static void test_system_calls(void)
+{
+    static const char *const refused[] = {
+        "bpf",
+        "io_uring_setup",
+        "kcmp",
+        "memfd_create",
+        "mount",
+        "perf_event_open",
+        "pidfd_getfd",
+        "process_madvise",
+        "process_vm_readv",
+        "ptrace",
+        "process_vm_writev",
+        "unshare",
+        "userfaultfd",
+    };
+    g_autoptr(GVariant) filter = unit_property("Service", "SystemCallFilter");
+    g_autoptr(GVariant) names = g_variant_get_child_value(filter, 1);
+    g_autofree const char **allowed = g_variant_get_strv(names, NULL);
+    gboolean is_allow_list;
+
+    g_variant_get_child(filter, 0, "b", &is_allow_list);
+    g_assert_true(is_allow_list);
+    g_assert_true(g_strv_contains(allowed, "pipe2"));
+    for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++)
+        if (g_strv_contains(allowed, refused[i]))
+            g_error("the unit allows %s()", refused[i]);
+}
+
+/* There is no directory that the service could write to. */
+static void test_read_only(void)
+{
+    const struct passwd *user = getpwnam("mtrpacketd");
+    g_autofree char *find = NULL, *writable = NULL;
+
+    unit_configure(NULL, NULL);
+    assert_probe("127.0.0.1", NULL);
+    find = g_strdup_printf("nsenter --mount --target %d setpriv --reuid=%u --regid=%u "
+                           "--clear-groups find / -maxdepth 3 -path /proc -prune -o -type d "
+                           "-writable -print 2>/dev/null",
+                           unit_main_pid(), user->pw_uid, user->pw_gid);
+    shell(find, &writable);
+    g_assert_cmpstr(writable, ==, "");
+}
+
+/* Whether a program that has all that mtr-packet has can open the memory of process @pid. */
+static bool opens_memory(GPid pid)
+{
+    g_autofree char *command =
+        g_strdup_printf("systemd-run --quiet --pipe --wait --collect --property=User=mtrpacketd "
+                        "--property=AmbientCapabilities=CAP_NET_RAW -- "
+                        "sh -c 'exec 3<>/proc/%d/mem' 2>&1",
+                        pid);
+    g_autofree char *out = NULL;
+    int status = shell(command, &out);
+
+    if (status != 0 && !strstr(out, "/mem: Permission denied"))
+        g_error("%s", out);
+    return status == 0;
+}
+
+/* An mtr-packet that was taken over cannot get at the service. */
+static void test_memory(void)
+{
+    static const char *const other =
+        "systemd-run --quiet --unit=other --property=User=mtrpacketd "
+        "--property=AmbientCapabilities=CAP_NET_RAW -- sleep infinity && "
+        "systemctl show --property=MainPID --value other";
+    g_autofree char *pid = NULL;
+
+    unit_configure(NULL, NULL);
+    assert_probe("127.0.0.1", NULL);
+    g_assert_false(opens_memory(unit_main_pid()));
+
+    /* It is not for want of trying. */
+    g_assert_cmpint(shell(other, &pid), ==, 0);
+    g_assert_true(opens_memory((GPid)g_ascii_strtoll(pid, NULL, 10)));
+    g_assert_cmpint(shell("systemctl stop other", NULL), ==, 0);
+}
+
+static void test_exposure(void)
+{
+    g_autofree char *out = NULL;
+    const char *level;
+
+    unit_configure(NULL, NULL);
+    g_assert_cmpint(shell("systemd-analyze security --no-pager " UNIT_NAME, &out), ==, 0);
+    level = strstr(out, "exposure level for " UNIT_NAME ": ");
+    g_assert_nonnull(level);
+    level = strchr(level, ':') + 2;
+    g_test_message("exposure %.3s", level);
+    g_assert_cmpfloat(g_ascii_strtod(level, NULL), >, 0);
+    g_assert_cmpfloat(g_ascii_strtod(level, NULL), <=, 1.7);
+}
+
+/*
+ * Losses
+ */
+
+/* systemd hears of the service now and then, and has another in its place if it does not. */
+static void test_watchdog(void)
+{
+    gint64 end = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+    guint64 start;
+    GPid service;
+
+    unit_configure(NULL, NULL);
+    assert_probe("127.0.0.1", NULL);
+    g_assert_cmpuint(unit_number("Service", "WatchdogUSec"), ==, 180 * G_USEC_PER_SEC);
+
+    unit_configure(NULL, "WatchdogSec=3");
+    assert_probe("127.0.0.1", NULL);
+    unit_wait_state("active");
+    service = unit_main_pid();
+    start = unit_number("Unit", "ActiveEnterTimestampMonotonic");
+    while (unit_number("Service", "WatchdogTimestampMonotonic") < start + G_USEC_PER_SEC) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(20000); /* it is no property that tells of its changes */
+    }
+    g_assert_cmpint(unit_main_pid(), ==, service);
+
+    g_assert_cmpint(kill(service, SIGSTOP), ==, 0);
+    unit_wait_restart(service);
+    assert_probe("127.0.0.1", NULL);
+}
+
+/* A service that is lost comes back, again and again, and leaves no mtr-packet. */
+static void test_restart(void)
+{
+    unit_configure(NULL, NULL);
+    assert_probe("127.0.0.1", NULL);
+    for (unsigned i = 0; i < 20; i++) {
+        GPid service = unit_main_pid(), packet = process_child(service);
+
+        g_assert_cmpint(kill(service, SIGKILL), ==, 0);
+        unit_wait_restart(service);
+        process_wait(packet);
+        assert_probe("127.0.0.1", NULL);
+    }
+    g_assert_cmpuint(unit_number("Service", "NRestarts"), ==, 20);
+}
+
 int main(int argc, char *argv[])
 {
     g_autofree char *etc = g_build_filename(g_getenv("TEST_TREE"), "etc", NULL);
@@ -176,7 +404,15 @@ int main(int argc, char *argv[])
     unit_init(root);
 
     g_test_add_func("/machine/activation", test_activation);
+    g_test_add_func("/machine/idle-exit", test_idle_exit);
     g_test_add_func("/machine/protocols", test_protocols);
+    g_test_add_func("/machine/privileges", test_privileges);
+    g_test_add_func("/machine/system-calls", test_system_calls);
+    g_test_add_func("/machine/read-only", test_read_only);
+    g_test_add_func("/machine/memory", test_memory);
+    g_test_add_func("/machine/exposure", test_exposure);
+    g_test_add_func("/machine/watchdog", test_watchdog);
+    g_test_add_func("/machine/restart", test_restart);
 
     status = g_test_run();
     fixture_disconnect(root);
