@@ -13,26 +13,30 @@
 #include "hash.h"
 #include "shares.h"
 
-#define POLKIT_NAME "org.freedesktop.PolicyKit1"
-#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
-#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+/* Questions that are out at a time, those that let polkit ask the user apart: together less than
+ * the bus allows. */
+#define PLACES_PLAIN 64
+#define PLACES_INTERACTIVE 32
 
-/* CheckAuthorization's flag: the user may be asked. */
-#define POLKIT_ALLOW_USER_INTERACTION 1
+#define USEC_PER_SEC 1000000ULL
 
-/* Questions that are out at a time: half of what the bus allows. */
-#define PLACES 64
+/* Questions of one kind: in the queue, and those that are out. */
+typedef struct Line {
+    FairQueue waiting;
+    Shares places;
+} Line;
 
 struct Question {
     Authority *authority;
     Question *prev, *next; /* in authority->questions */
+    Line *line;
     uid_t uid;
     AuthorityAction action;
-    bool interactive;
-    unsigned number;       /* by which it can be cancelled, if it is interactive */
+    unsigned number;       /* by which it can be cancelled; 0 if it is not interactive */
     sd_bus_message *call;  /* until it is out */
     FairItem item;         /* until then */
     sd_bus_slot *slot;     /* while it is out */
+    bool unsendable;       /* it will never be out */
     uint64_t age;          /* the authority's, when it went out */
     Deadline deadline;     /* while somebody waits */
     authority_done_t done; /* NULL once nobody does */
@@ -46,14 +50,14 @@ struct Authority {
     sd_bus_slot *owner_changed, *changed;
     char *owner; /* polkit's unique name, as it last answered; NULL before, and when it has gone */
     uint64_t age;
+    uint64_t answered_usec; /* when polkit, or the bus for it, last answered anything */
     Deadlines deadlines;
     Question *questions;
-    FairQueue waiting;
-    Shares places;
+    Line plain, interactive;
     unsigned n_interactive; /* of all time */
 };
 
-static void dispatch(Authority *authority);
+static void dispatch(Authority *authority, Line *line);
 
 static const struct {
     const char *id;
@@ -98,15 +102,15 @@ static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_erro
 
 /*
  * A rule, a session or a kept authentication has changed. The match has polkit as the sender, but
- * sd-bus cannot tell whose a unique name is, and lets any pass for it: nobody else may have us ask
- * more often.
+ * sd-bus cannot tell whose a unique name is, and lets any pass for it: once polkit is known, nobody
+ * else may have us ask more often.
  */
 static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
     Authority *authority = userdata;
     const char *sender = sd_bus_message_get_sender(message);
 
-    if (sender && authority->owner && strcmp(sender, authority->owner) == 0)
+    if (!authority->owner || (sender && strcmp(sender, authority->owner) == 0))
         authority->age++;
     return 0;
 }
@@ -131,41 +135,13 @@ static void question_free(Question *question)
 
     deadlines_unset(&authority->deadlines, &question->deadline);
     if (question->item.user)
-        fair_queue_remove(&authority->waiting, &question->item);
+        fair_queue_remove(&question->line->waiting, &question->item);
     if (question->slot)
-        shares_give_back(&authority->places, question->uid);
+        shares_give_back(&question->line->places, question->uid);
     sd_bus_slot_unref(question->slot);
     sd_bus_message_unref(question->call);
     DL_DELETE(authority->questions, question);
     free(question);
-}
-
-static void answer(Question *question, AuthorityAnswer value, const Failure *failure)
-{
-    authority_done_t done = question->done;
-
-    deadlines_unset(&question->authority->deadlines, &question->deadline);
-    question->done = NULL;
-    if (done)
-        done(question->userdata, value, failure);
-}
-
-/* The details of polkit's answer, of which few matter here. */
-static int read_details(sd_bus_message *reply, bool *ret_temporary, bool *ret_dismissed)
-{
-    const char *key, *value;
-    int r;
-
-    r = sd_bus_message_enter_container(reply, 'a', "{ss}");
-    if (r < 0)
-        return r;
-    while ((r = sd_bus_message_read(reply, "{ss}", &key, &value)) > 0) {
-        if (strcmp(key, "polkit.temporary_authorization_id") == 0)
-            *ret_temporary = true;
-        else if (strcmp(key, "polkit.dismissed") == 0)
-            *ret_dismissed = true;
-    }
-    return r < 0 ? r : sd_bus_message_exit_container(reply);
 }
 
 static AuthorityAnswer refuse(const Question *question, Failure *failure, const char *reason)
@@ -176,10 +152,11 @@ static AuthorityAnswer refuse(const Question *question, Failure *failure, const 
 
 static AuthorityAnswer read_answer(Question *question, sd_bus_message *reply, Failure *failure)
 {
+    const Authority *authority = question->authority;
     const sd_bus_error *error = sd_bus_message_get_error(reply);
-    bool temporary = false, dismissed = false, heard;
     char reason[QUOTE_SIZE + 32];
-    int r, authorized, challenge;
+    PolkitAnswer answer;
+    bool heard;
 
     if (sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
         sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
@@ -189,61 +166,42 @@ static AuthorityAnswer read_answer(Question *question, sd_bus_message *reply, Fa
                  QUOTE(error->message ? error->message : error->name));
         return refuse(question, failure, reason);
     }
-
-    r = sd_bus_message_has_signature(reply, "(bba{ss})");
-    if (r > 0)
-        r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
-    if (r > 0)
-        r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
-    if (r > 0)
-        r = read_details(reply, &temporary, &dismissed);
-    if (r <= 0)
+    if (polkit_call_answer(reply, &answer) < 0)
         return refuse(question, failure, "polkit's answer is not understood");
 
-    heard = note_owner(question->authority, reply) && question->age == question->authority->age;
-    if (authorized)
-        return question->interactive || temporary || !heard ? AUTHORITY_YES_ONCE : AUTHORITY_YES;
-    if (challenge)
+    /* Whether we have heard, and will hear, of all that would make this answer another one. */
+    heard = note_owner(question->authority, reply) && question->age == authority->age;
+    if (answer.authorized)
+        return question->number > 0 || answer.temporary || !heard ? AUTHORITY_YES_ONCE
+                                                                  : AUTHORITY_YES;
+    if (answer.challenge)
         return AUTHORITY_CHALLENGE;
     return refuse(question, failure,
-                  dismissed ? "the authentication was dismissed" : "polkit says no");
+                  answer.dismissed ? "the authentication was dismissed" : "polkit says no");
 }
 
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
     Question *question = userdata;
     Authority *authority = question->authority;
-    AuthorityAnswer value;
+    authority_done_t done = question->done;
+    void *done_userdata = question->userdata;
+    Line *line = question->line;
+    AuthorityAnswer answer;
     Failure failure;
 
-    value = read_answer(question, reply, &failure);
-    answer(question, value, value == AUTHORITY_NO ? &failure : NULL);
+    authority->answered_usec = deadlines_now();
+    answer = read_answer(question, reply, &failure);
     question_free(question);
-    dispatch(authority);
+    if (done)
+        done(done_userdata, answer, answer == AUTHORITY_NO ? &failure : NULL);
+    dispatch(authority, line);
     return 0;
 }
 
 /*
  * Questions
  */
-
-/* Has a prompt disappear that nobody waits for. polkit then answers the question. */
-static void cancel(const Question *question)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-    char id[16];
-    int r;
-
-    snprintf(id, sizeof(id), "%u", question->number);
-    r = sd_bus_message_new_method_call(question->authority->bus, &call, POLKIT_NAME, POLKIT_PATH,
-                                       POLKIT_INTERFACE, "CancelCheckAuthorization");
-    if (r >= 0)
-        r = sd_bus_message_append(call, "s", id);
-    if (r >= 0)
-        r = sd_bus_message_set_expect_reply(call, false);
-    if (r >= 0)
-        (void)sd_bus_send(question->authority->bus, call, NULL);
-}
 
 Question *question_drop(Question *question)
 {
@@ -254,21 +212,40 @@ Question *question_drop(Question *question)
     deadlines_unset(&question->authority->deadlines, &question->deadline);
     if (!question->slot)
         question_free(question);
-    else if (question->interactive)
-        cancel(question);
+    else if (question->number > 0)
+        polkit_call_cancel(question->authority->bus, question->number);
     return NULL;
+}
+
+/* How long a question may be out, or wait for that. */
+static uint64_t timeout_usec(const Question *question)
+{
+    const Limits *limits = &question->authority->limits;
+
+    return (question->number > 0 ? limits->prompt_timeout : limits->answer_timeout) * USEC_PER_SEC;
 }
 
 static void on_timeout(Deadline *deadline)
 {
     Question *question = CONTAINER_OF(deadline, Question, deadline);
-    const Limits *limits = &question->authority->limits;
+    Authority *authority = question->authority;
+    const Limits *limits = &authority->limits;
     authority_done_t done = question->done;
     void *userdata = question->userdata;
+    uint64_t end = authority->answered_usec + timeout_usec(question);
     char reason[64];
     Failure failure;
 
-    if (question->interactive)
+    /* As long as polkit answers others, one in the queue will have its turn. It can be set again
+     * where it has just been. */
+    if (question->item.user && question->number == 0 && end > deadlines_now()) {
+        (void)deadlines_set(&authority->deadlines, deadline, end, on_timeout);
+        return;
+    }
+
+    if (question->unsendable)
+        snprintf(reason, sizeof(reason), "polkit cannot be asked");
+    else if (question->number > 0)
         snprintf(reason, sizeof(reason), "nobody has authenticated within %u s",
                  limits->prompt_timeout);
     else
@@ -279,31 +256,32 @@ static void on_timeout(Deadline *deadline)
     done(userdata, AUTHORITY_NO, &failure);
 }
 
-/* One that cannot be sent is answered at once. */
+/* One that cannot be sent has no time left: whoever waits for it is told from the event loop. */
 static void send_question(Question *question)
 {
     Authority *authority = question->authority;
-    Failure failure;
+    uint64_t end = deadlines_now() + timeout_usec(question);
     int r;
 
     question->age = authority->age;
-    r = shares_take(&authority->places, question->uid);
+    r = shares_take(&question->line->places, question->uid);
     if (r >= 0) {
-        /* No timeout of sd-bus's: ours is counted from when it was asked. */
+        /* No timeout of sd-bus's: ours is. */
         r = sd_bus_call_async(authority->bus, &question->slot, question->call, on_reply, question,
                               UINT64_MAX);
         if (r < 0)
-            shares_give_back(&authority->places, question->uid);
+            shares_give_back(&question->line->places, question->uid);
     }
     if (r < 0) {
-        answer(question, refuse(question, &failure, "polkit cannot be asked"), &failure);
-        question_free(question);
-        return;
+        question->unsendable = true;
+        end = 0;
+    } else {
+        authority->statistics->authorisation_questions++;
+        authority->statistics->authorisation_prompts += question->number > 0;
     }
-
     question->call = sd_bus_message_unref(question->call);
-    authority->statistics->authorisation_questions++;
-    authority->statistics->authorisation_prompts += question->interactive;
+    /* Cannot fail: it is set. */
+    (void)deadlines_set(&authority->deadlines, &question->deadline, end, on_timeout);
 }
 
 static bool may_take(void *userdata, uid_t uid)
@@ -313,57 +291,18 @@ static bool may_take(void *userdata, uid_t uid)
     return shares_may_take(places, uid);
 }
 
-static void dispatch(Authority *authority)
+static void dispatch(Authority *authority, Line *line)
 {
     FairItem *item;
 
-    while ((item = fair_queue_take(&authority->waiting, may_take, &authority->places)))
+    while ((item = fair_queue_take(&line->waiting, may_take, &line->places)))
         send_question(CONTAINER_OF(item, Question, item));
 }
 
-static int append_details(sd_bus_message *call, const AuthorityDetails *details)
-{
-    char mark[16];
-    int r;
-
-    r = sd_bus_message_open_container(call, 'a', "{ss}");
-    if (r >= 0 && details->host) {
-        snprintf(mark, sizeof(mark), "%u", (unsigned)details->mark);
-        r = sd_bus_message_append(call, "{ss}{ss}{ss}", "host", details->host, "protocol",
-                                  details->protocol, "mark", mark);
-    }
-    return r < 0 ? r : sd_bus_message_close_container(call);
-}
-
-static int make_call(Question *question, const char *subject, const AuthorityDetails *details)
-{
-    char id[16] = ""; /* what cannot be cancelled */
-    int r;
-
-    if (question->interactive) {
-        question->number = ++question->authority->n_interactive;
-        snprintf(id, sizeof(id), "%u", question->number);
-    }
-    r = sd_bus_message_new_method_call(question->authority->bus, &question->call, POLKIT_NAME,
-                                       POLKIT_PATH, POLKIT_INTERFACE, "CheckAuthorization");
-    if (r >= 0)
-        r = sd_bus_message_append(question->call, "(sa{sv})s", "system-bus-name", 1, "name", "s",
-                                  subject, authority_action_id(question->action));
-    if (r >= 0)
-        r = append_details(question->call, details);
-    if (r >= 0)
-        r = sd_bus_message_append(
-            question->call, "us",
-            (uint32_t)(question->interactive ? POLKIT_ALLOW_USER_INTERACTION : 0), id);
-    return r < 0 ? r : 0;
-}
-
 int authority_ask(Authority *authority, Question **ret, uid_t uid, const char *subject,
-                  AuthorityAction action, const AuthorityDetails *details, bool interactive,
+                  AuthorityAction action, const PolkitDetails *details, bool interactive,
                   authority_done_t done, void *userdata)
 {
-    const Limits *limits = &authority->limits;
-    uint64_t seconds = interactive ? limits->prompt_timeout : limits->answer_timeout;
     Question *question;
     int r;
 
@@ -371,26 +310,28 @@ int authority_ask(Authority *authority, Question **ret, uid_t uid, const char *s
     if (!question)
         return -ENOMEM;
     question->authority = authority;
+    question->line = interactive ? &authority->interactive : &authority->plain;
     question->uid = uid;
     question->action = action;
-    question->interactive = interactive;
+    question->number = interactive ? ++authority->n_interactive : 0;
     question->done = done;
     question->userdata = userdata;
     DL_APPEND(authority->questions, question);
 
-    r = make_call(question, subject, details);
+    r = polkit_call_question(authority->bus, &question->call, subject, authority_action_id(action),
+                             details, question->number);
     if (r >= 0)
         r = deadlines_set(&authority->deadlines, &question->deadline,
-                          deadlines_now() + seconds * 1000000, on_timeout);
+                          deadlines_now() + timeout_usec(question), on_timeout);
     if (r >= 0)
-        r = fair_queue_append(&authority->waiting, &question->item, uid);
+        r = fair_queue_append(&question->line->waiting, &question->item, uid);
     if (r < 0) {
         question_free(question);
         return r;
     }
 
     *ret = question;
-    dispatch(authority);
+    dispatch(authority, question->line);
     return 0;
 }
 
@@ -414,7 +355,8 @@ int authority_new(Authority **ret, sd_bus *bus, const Limits *limits, Statistics
     authority->bus = bus;
     authority->limits = *limits;
     authority->statistics = statistics;
-    authority->places.places = PLACES;
+    authority->plain.places.places = PLACES_PLAIN;
+    authority->interactive.places.places = PLACES_INTERACTIVE;
 
     r = deadlines_init(&authority->deadlines, sd_bus_get_event(bus), SD_EVENT_PRIORITY_NORMAL);
     if (r >= 0)
@@ -446,7 +388,8 @@ Authority *authority_free(Authority *authority)
         assert(!question->done);
         question_free(question);
     }
-    assert(fair_queue_empty(&authority->waiting));
+    assert(fair_queue_empty(&authority->plain.waiting));
+    assert(fair_queue_empty(&authority->interactive.waiting));
     deadlines_deinit(&authority->deadlines);
     sd_bus_slot_unref(authority->owner_changed);
     sd_bus_slot_unref(authority->changed);

@@ -6,10 +6,11 @@
  * without waiting, and news that its answers may be others from now on. What a caller has been
  * allowed is kept by grants.h.
  *
- * The bus lets us have no more than 128 questions out at a time, and polkit may take long: so there
- * are places for fewer, and a user takes a further one only while it holds fewer than are free. A
- * question that nobody waits for any more keeps its place until polkit has answered. If there is no
- * polkit, or it fails, the answer is no.
+ * The bus lets us have no more than 128 questions out at a time, and polkit may take long, with
+ * those above all that let it ask the user: so there are places for fewer, for either kind, and a
+ * user takes a further one only while it holds fewer than are free. A question that nobody waits
+ * for any more keeps its place until polkit has answered. If there is no polkit, or it fails, the
+ * answer is no.
  */
 
 #include <stdbool.h>
@@ -19,6 +20,7 @@
 #include <systemd/sd-bus.h>
 
 #include "outcome.h"
+#include "polkit-call.h"
 #include "service-limits.h"
 #include "statistics.h"
 #include "util.h"
@@ -34,13 +36,6 @@ typedef enum AuthorityAction {
     AUTHORITY_ACTIONS,  /* how many there are */
 } AuthorityAction;
 
-/* What is to be done, for those who decide by it. */
-typedef struct AuthorityDetails {
-    const char *host; /* as the caller gave it; NULL if nothing is sent anywhere */
-    const char *protocol;
-    uint32_t mark;
-} AuthorityDetails;
-
 typedef enum AuthorityAnswer {
     AUTHORITY_YES,       /* now, and until there is news */
     AUTHORITY_YES_ONCE,  /* but ask again the next time */
@@ -50,7 +45,8 @@ typedef enum AuthorityAnswer {
 } AuthorityAnswer;
 
 /** authority_done_t - the end of a question; @failure says why not if the answer is AUTHORITY_NO,
- * and lives until the function returns. The question is gone. */
+ * and lives until the function returns. The question is gone. Never called from within a function
+ * here. */
 typedef void (*authority_done_t)(void *userdata, AuthorityAnswer answer, const Failure *failure);
 
 /**
@@ -69,17 +65,17 @@ DEFINE_CLEANUP(Authority *, authority_free)
 
 /**
  * authority_ask() - may this caller do this?
- * @ret: the question, by which it can be dropped; set before @done can be called
+ * @ret: the question, by which it can be dropped; only on success
  * @uid: the caller's user, not root
  * @subject: the caller's unique name on the bus
  * @action: what, not AUTHORITY_NOTHING
  * @interactive: polkit may ask the user to authenticate, which takes a while
- * @done, @userdata: called once, perhaps before this returns
+ * @done, @userdata: called once, unless the question is dropped before
  *
- * Return: 0 or a negative errno, when @done will not be called.
+ * Return: 0 or a negative errno.
  */
 int authority_ask(Authority *authority, Question **ret, uid_t uid, const char *subject,
-                  AuthorityAction action, const AuthorityDetails *details, bool interactive,
+                  AuthorityAction action, const PolkitDetails *details, bool interactive,
                   authority_done_t done, void *userdata);
 
 /** question_drop() - nobody wants to know any more: a prompt that is up disappears. Takes NULL,

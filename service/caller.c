@@ -117,7 +117,6 @@ int callers_get(Callers *callers, Caller **ret, sd_bus_message *message)
 static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
     Callers *callers = userdata;
-    Request *request, *next;
     const char *sender = sd_bus_message_get_sender(message), *name;
     Caller *caller;
 
@@ -130,8 +129,8 @@ static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret
         return 0;
 
     grants_end(&caller->grants);
-    DL_FOREACH_SAFE (caller->requests, request, next)
-        request_free(request);
+    while (caller->requests)
+        request_free(caller->requests);
     caller_free(caller);
     return 0;
 }
@@ -168,11 +167,9 @@ void callers_cancel(Callers *callers, const Failure *failure)
     Caller *caller, *next_caller;
 
     HASH_ITER (by_name, callers->by_name, caller, next_caller) {
-        Request *request, *next;
-
         grants_end(&caller->grants);
-        DL_FOREACH_SAFE (caller->requests, request, next)
-            request_fail(request, failure);
+        while (caller->requests)
+            request_fail(caller->requests, failure);
         caller_set_session(caller, CALLER_SESSION_NONE);
     }
 }
@@ -202,18 +199,27 @@ void caller_set_session(Caller *caller, CallerSession session)
         callers_release(caller->callers);
 }
 
+static Request *find_in_session(const Caller *caller)
+{
+    Request *request;
+
+    DL_FOREACH (caller->requests, request)
+        if (request->in_session)
+            return request;
+    return NULL;
+}
+
 int caller_close(Caller *caller, Failure *failure)
 {
-    Request *request, *next;
+    Request *request;
     Failure cancelled;
 
     if (caller->session == CALLER_SESSION_NONE)
         return failure_set(failure, OUTCOME_STATE, "not open: Open comes before Close");
 
     failure_set(&cancelled, OUTCOME_CANCELLED, "the session was closed before there was an answer");
-    DL_FOREACH_SAFE (caller->requests, request, next)
-        if (request->in_session)
-            request_fail(request, &cancelled);
+    while ((request = find_in_session(caller)))
+        request_fail(request, &cancelled);
     caller_set_session(caller, CALLER_SESSION_NONE);
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,9 @@
 #include "hash.h"
 #include "probe-target.h"
 
-/* What comes before the host in a key: action, whether the user may be asked, protocol, mark. */
-#define KEY_HEAD 40
+/* What comes before the host in a key: action, whether the user may be asked, protocol, mark, age.
+ */
+#define KEY_HEAD 48
 #define KEY_SIZE (KEY_HEAD + PROBE_HOST_MAX + 1)
 
 typedef enum GrantState {
@@ -27,13 +29,13 @@ struct Grant {
     Grant *prev, *next; /* while IN_LINE */
     GrantState state;
     AuthorityAction action;
-    AuthorityDetails details; /* its host is in the key */
-    bool interactive;         /* the user may be asked, for those who wait */
-    bool asks_user;           /* and is, now */
-    Question *question;       /* while ASKING */
-    GrantWaiter *waiters;     /* unless KEPT */
-    uint64_t age,
-        until_usec; /* while KEPT: as long as the authority has this age, and until then */
+    PolkitDetails details; /* its host is in the key */
+    bool interactive;      /* the user may be asked, for those who wait */
+    bool asks_user;        /* and is, now */
+    Question *question;    /* while ASKING */
+    GrantWaiter *waiters;  /* unless KEPT */
+    uint64_t age;          /* the authority's when it was asked for: of no use to who comes later */
+    uint64_t until_usec;   /* while KEPT */
     char key[KEY_SIZE];
 };
 
@@ -74,18 +76,32 @@ static void pass_turn(Grants *grants, AuthorityAction action)
     ask(next, false);
 }
 
-static void keep(Grant *grant)
+static bool is_current(const Grant *grant)
 {
-    grant->state = GRANT_KEPT;
-    grant->age = authority_age(grant->grants->authority);
-    grant->until_usec = deadlines_now() + GRANTS_KEPT_USEC;
-    grant->grants->n_kept++;
+    return grant->age == authority_age(grant->grants->authority);
 }
 
 static bool holds(const Grant *grant)
 {
-    return grant->age == authority_age(grant->grants->authority) &&
-           deadlines_now() < grant->until_usec;
+    return is_current(grant) && deadlines_now() < grant->until_usec;
+}
+
+/* Forgets what does not hold any more, and the oldest if there is no room for another. */
+static void tidy(Grants *grants)
+{
+    Grant *grant, *next;
+
+    HASH_ITER (by_key, grants->by_key, grant, next)
+        if (grant->state == GRANT_KEPT && (!holds(grant) || grants->n_kept >= GRANTS_MAX))
+            grant_free(grant);
+}
+
+static void keep(Grant *grant)
+{
+    tidy(grant->grants);
+    grant->state = GRANT_KEPT;
+    grant->until_usec = deadlines_now() + GRANTS_KEPT_USEC;
+    grant->grants->n_kept++;
 }
 
 /* Tells those who wait. They may ask for more, but the grants themselves stay. */
@@ -96,7 +112,7 @@ static void settle(Grant *grant, bool kept, const Failure *failure)
     GrantWaiter *waiters = grant->waiters, *waiter, *next;
 
     grant->waiters = NULL;
-    if (kept) {
+    if (kept && is_current(grant)) {
         if (has_turn(grant))
             grants->turn[action] = NULL;
         keep(grant);
@@ -140,6 +156,16 @@ static void on_challenge(Grant *grant)
     }
 }
 
+/* The user did not authenticate, and is not asked for one thing after the other: those in line are
+ * refused with the one that was up. */
+static void refuse_line(Grant *grant, const Failure *failure)
+{
+    Grant **in_line = &grant->grants->in_line[grant->action];
+
+    while (*in_line)
+        settle(*in_line, false, failure);
+}
+
 static void on_answer(void *userdata, AuthorityAnswer answer, const Failure *failure)
 {
     Grant *grant = userdata;
@@ -154,6 +180,8 @@ static void on_answer(void *userdata, AuthorityAnswer answer, const Failure *fai
         on_challenge(grant);
         break;
     case AUTHORITY_NO:
+        if (grant->asks_user)
+            refuse_line(grant, failure);
         settle(grant, false, failure);
         break;
     }
@@ -189,18 +217,8 @@ void grants_deinit(Grants *grants)
         grant_free(grant);
 }
 
-/* Forgets what does not hold any more, and the oldest if there are too many. */
-static void tidy(Grants *grants)
-{
-    Grant *grant, *next;
-
-    HASH_ITER (by_key, grants->by_key, grant, next)
-        if (grant->state == GRANT_KEPT && (!holds(grant) || grants->n_kept >= GRANTS_MAX))
-            grant_free(grant);
-}
-
 static int grant_new(Grant **ret, Grants *grants, AuthorityAction action,
-                     const AuthorityDetails *details, bool interactive, const char *key)
+                     const PolkitDetails *details, bool interactive, const char *key)
 {
     Grant *grant;
 
@@ -208,6 +226,7 @@ static int grant_new(Grant **ret, Grants *grants, AuthorityAction action,
     if (!grant)
         return -ENOMEM;
     grant->grants = grants;
+    grant->age = authority_age(grants->authority);
     grant->action = action;
     grant->interactive = interactive;
     grant->details = *details;
@@ -223,19 +242,19 @@ static int grant_new(Grant **ret, Grants *grants, AuthorityAction action,
     return 0;
 }
 
-static Grant *find(const Grants *grants, AuthorityAction action, const AuthorityDetails *details,
+static Grant *find(const Grants *grants, AuthorityAction action, const PolkitDetails *details,
                    bool interactive, char key[static KEY_SIZE])
 {
     Grant *grant;
 
-    snprintf(key, KEY_SIZE, "%d %d %s %u/%s", action, interactive,
+    snprintf(key, KEY_SIZE, "%d %d %s %u %" PRIu64 "/%s", action, interactive,
              details->host ? details->protocol : "-", (unsigned)details->mark,
-             details->host ? details->host : "");
+             authority_age(grants->authority), details->host ? details->host : "");
     HASH_FIND(by_key, grants->by_key, key, strlen(key), grant);
     return grant;
 }
 
-int grants_get(Grants *grants, AuthorityAction action, const AuthorityDetails *details,
+int grants_get(Grants *grants, AuthorityAction action, const PolkitDetails *details,
                bool interactive, GrantWaiter *waiter)
 {
     char key[KEY_SIZE];
@@ -263,7 +282,6 @@ int grants_get(Grants *grants, AuthorityAction action, const AuthorityDetails *d
 
     is_new = !grant;
     if (is_new) {
-        tidy(grants);
         r = grant_new(&grant, grants, action, details, interactive, key);
         if (r < 0)
             return r;

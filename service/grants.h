@@ -3,11 +3,12 @@
 
 /*
  * What one caller has been allowed, and what is being asked for it. Requests for the same thing
- * that wait together share one question and its answer. polkit is asked first whether the caller
- * may as it is; that it may is kept for a minute, or until there is news (see authority.h). If the
- * user would have to authenticate and the call allows that, polkit is asked again, and may ask the
- * user: one prompt per action at a time, and what that brings is not kept. The others wait for the
- * end of it, and then ask first whether they still need one, since polkit itself may have kept the
+ * that wait together, with no news between them (see authority.h), share one question and its
+ * answer. polkit is asked first whether the caller may as it is; that it may is kept for a minute,
+ * or until there is news. If the user would have to authenticate and the call allows that, polkit
+ * is asked again, and may ask the user: one prompt per action at a time, and what that brings is
+ * not kept. The others wait for the end of it. If the user did not authenticate they are refused
+ * too; else each asks first whether it still needs a prompt, since polkit itself may have kept the
  * answer.
  */
 
@@ -64,7 +65,7 @@ void grants_deinit(Grants *grants);
  *
  * Return: 0 or a negative errno, when `done` is not called.
  */
-int grants_get(Grants *grants, AuthorityAction action, const AuthorityDetails *details,
+int grants_get(Grants *grants, AuthorityAction action, const PolkitDetails *details,
                bool interactive, GrantWaiter *waiter);
 
 /** grants_end() - all who wait are about to leave: when the user is not asked for one of them any

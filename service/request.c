@@ -177,9 +177,9 @@ static void on_granted(GrantWaiter *waiter, const Failure *failure)
 static void request_authorize(Request *request)
 {
     const ProbeOptions *options = &request->command.options;
-    const AuthorityDetails details = {.host = request->host,
-                                      .protocol = probe_protocol_name(options->protocol),
-                                      .mark = options->mark};
+    const PolkitDetails details = {.host = request->host,
+                                   .protocol = probe_protocol_name(options->protocol),
+                                   .mark = options->mark};
     const bool interactive =
         sd_bus_message_get_allow_interactive_authorization(request->message) > 0;
     Failure failure;
@@ -225,10 +225,71 @@ void request_on_identified(Request *request, const Failure *failure)
         request_charge(request);
 }
 
+/*
+ * What a call leaves to be answered. The call itself may be large, in header fields that some buses
+ * let through and nobody reads, and a caller has many that wait: so it is not kept.
+ */
+static int make_stub(sd_bus_message **ret, sd_bus_message *call)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *stub = NULL;
+    uint64_t cookie;
+    int r;
+
+    r = sd_bus_message_get_cookie(call, &cookie);
+    if (r >= 0)
+        r = sd_bus_message_new_method_call(
+            sd_bus_message_get_bus(call), &stub, sd_bus_message_get_destination(call),
+            sd_bus_message_get_path(call), sd_bus_message_get_interface(call),
+            sd_bus_message_get_member(call));
+    if (r >= 0)
+        r = sd_bus_message_set_sender(stub, sd_bus_message_get_sender(call));
+    if (r >= 0)
+        r = sd_bus_message_set_expect_reply(stub, sd_bus_message_get_expect_reply(call));
+    if (r >= 0)
+        r = sd_bus_message_set_allow_interactive_authorization(
+            stub, sd_bus_message_get_allow_interactive_authorization(call));
+    if (r >= 0)
+        r = sd_bus_message_seal(stub, cookie, 0);
+    if (r < 0)
+        return r;
+
+    *ret = TAKE_PTR(stub);
+    return 0;
+}
+
+/* A request as it was asked for, of nobody yet. */
+static int request_new(Request **ret, const RequestSpec *spec, sd_bus_message *call)
+{
+    _cleanup_(freep) Request *request = NULL;
+    int r;
+
+    request = calloc(1, sizeof(*request));
+    if (!request)
+        return -ENOMEM;
+    r = make_stub(&request->message, call);
+    if (r < 0)
+        return r;
+    if (spec->host) {
+        request->host = strdup(spec->host);
+        if (!request->host) {
+            sd_bus_message_unref(request->message);
+            return -ENOMEM;
+        }
+    }
+    request->state = REQUEST_IDENTIFYING;
+    request->asking = spec->action;
+    request->command = spec->command;
+    request->answer = spec->answer;
+
+    *ret = TAKE_PTR(request);
+    return 0;
+}
+
 int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
                   sd_bus_message *message, Failure *failure)
 {
     Request *request;
+    int r;
 
     /* Whose it is, and so what it may be charged to, is known in a moment. */
     if (!caller->identified && caller->n_requests >= REQUESTS_UNIDENTIFIED_MAX)
@@ -236,24 +297,12 @@ int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
                            "the caller has %u calls waiting before the bus has said who it is",
                            caller->n_requests);
 
-    request = calloc(1, sizeof(*request));
-    if (!request)
-        return -ENOMEM;
-    if (spec->host) {
-        request->host = strdup(spec->host);
-        if (!request->host) {
-            free(request);
-            return -ENOMEM;
-        }
-    }
+    r = request_new(&request, spec, message);
+    if (r < 0)
+        return r;
     request->caller = caller;
     request->scheduler = scheduler;
-    request->state = REQUEST_IDENTIFYING;
     request->in_session = caller->session != CALLER_SESSION_NONE;
-    request->asking = spec->action;
-    request->command = spec->command;
-    request->message = sd_bus_message_ref(message);
-    request->answer = spec->answer;
     caller->callers->n_waiting += waits(request);
     caller->n_requests++;
     DL_APPEND(caller->requests, request);

@@ -54,13 +54,13 @@ struct Request {
     RequestState state;
     bool in_session; /* of its caller */
     PacketCommand command;
-    char *host;             /* as it was given, of a probe */
-    Charge *charge;         /* from DELAYED on, until QUEUED: then it is the job's */
-    AuthorityAction asking; /* what polkit is asked, while AUTHORIZING */
-    GrantWaiter grant;      /* then */
-    NamesWaiter name;       /* while RESOLVING */
-    Job *job;               /* while QUEUED */
-    sd_bus_message *message;
+    char *host;              /* as it was given, of a probe */
+    Charge *charge;          /* from DELAYED on, until QUEUED: then it is the job's */
+    AuthorityAction asking;  /* what polkit is asked, while AUTHORIZING */
+    GrantWaiter grant;       /* then */
+    NamesWaiter name;        /* while RESOLVING */
+    Job *job;                /* while QUEUED */
+    sd_bus_message *message; /* to answer to: of the call only what that takes */
     request_answer_t answer;
 };
 
@@ -69,7 +69,7 @@ struct Request {
  * @caller: who called
  * @scheduler: borrowed
  * @spec: what it asks for; copied. Its `answer` is called once, perhaps before this returns.
- * @message: the call; a reference is taken
+ * @message: the call, which is not kept
  * @failure: filled in on a positive return
  *
  * Return: 0, or OUTCOME_LIMITS_EXCEEDED or -ENOMEM, when `answer` will not be called.
