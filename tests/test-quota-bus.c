@@ -62,9 +62,9 @@ static void let_go(void)
 }
 
 /* Has a fake answer what it keeps. */
-static void release(const Fixture *fixture)
+static void release(const Polkit *polkit)
 {
-    g_assert_cmpint(kill(process_child(fixture->service_pid), SIGUSR1), ==, 0);
+    g_assert_cmpint(kill(process_child(polkit->fixture.service_pid), SIGUSR1), ==, 0);
 }
 
 static void assert_probe(GDBusConnection *connection, const char *host, const char *options)
@@ -215,7 +215,7 @@ static void test_vanish(void)
     wait_answered(&late, 10);
     fixture_wait_probes(&polkit.fixture, 500, 100);
     g_assert_cmpuint(refused(&late, full), ==, 10);
-    release(&polkit.fixture);
+    release(&polkit);
     crowd_wait(&late);
     for (unsigned i = 0; i < late.n; i++)
         n_replies += !late.answers[i].error;
@@ -229,7 +229,7 @@ static void test_vanish(void)
     fixture_wait_probes(&polkit.fixture, 500, 100);
     g_assert_cmpuint(refused(&late, full), ==, 3);
     crowd_leave(&late, &polkit.fixture);
-    release(&polkit.fixture);
+    release(&polkit);
 
     crowd_end(&late);
     crowd_end(&vanishing);
@@ -292,7 +292,7 @@ static void test_given_up(void)
             g_assert_cmpuint(get_statistic(first, "processes_lost"), ==, round + 1);
     }
 
-    release(&polkit.fixture);
+    release(&polkit);
     fixture_wait_probes(&polkit.fixture, 0, 0);
     assert_probe(first, "127.0.0.1", NULL);
     fixture_disconnect(first);
@@ -595,13 +595,32 @@ static void test_flood(void)
     stop(&polkit);
 }
 
+/* Has the service read nothing of what comes now, until go_on(). */
+static void hold(const Polkit *polkit)
+{
+    g_assert_cmpint(kill(polkit->fixture.service_pid, SIGSTOP), ==, 0);
+}
+
+/* All that @connection has sent is there before the service asks the bus whose it is, and so before
+ * the bus answers. */
+static void go_on(const Polkit *polkit, GDBusConnection *connection)
+{
+    g_autoptr(GVariant) id = NULL;
+    g_autoptr(GError) error = NULL;
+
+    id = g_dbus_connection_call_sync(connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                     "org.freedesktop.DBus", "GetId", NULL, NULL,
+                                     G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(kill(polkit->fixture.service_pid, SIGCONT), ==, 0);
+}
+
 /* Calls that come before the bus has said whose they are: 128 of a connection, and each is answered
  * if it wants to be. */
 static void test_unidentified(void)
 {
     enum { ALLOWED = 128, UNANSWERED = 400, ANSWERED = 100 };
-    g_autoptr(GVariant) id = NULL;
-    g_autoptr(GError) error = NULL;
+    g_autofree char *keep = pattern(FAKE_KEEP, ", 'timeout': <60>");
     GDBusConnection *first;
     Answer answers[ANSWERED];
     Polkit polkit;
@@ -610,19 +629,13 @@ static void test_unidentified(void)
     start(&polkit, fake("fake"), NULL);
     tally_start(&tally);
 
-    /* All are there before the service asks the bus, and so before the bus answers. */
-    g_assert_cmpint(kill(polkit.fixture.service_pid, SIGSTOP), ==, 0);
+    hold(&polkit);
     first = fixture_connect(FIRST);
     for (unsigned i = 0; i < UNANSWERED; i++)
         send_unanswered(first, "CheckSupport", g_variant_new("(s)", "icmp"));
     for (unsigned i = 0; i < ANSWERED; i++)
         call_start(&answers[i], first, "Probe", probe_arguments("127.0.0.1", NULL));
-    id = g_dbus_connection_call_sync(first, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                     "org.freedesktop.DBus", "GetId", NULL, NULL,
-                                     G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(kill(polkit.fixture.service_pid, SIGCONT), ==, 0);
-
+    go_on(&polkit, first);
     for (unsigned i = 0; i < ANSWERED; i++) {
         call_wait(&answers[i]);
         assert_error(&answers[i], ERROR_LIMITS_EXCEEDED,
@@ -641,6 +654,41 @@ static void test_unidentified(void)
         answer_clear(&answers[i]);
     }
     tally_end(&tally, &polkit.fixture, 2 * ANSWERED);
+
+    /* And there may be more at a time than before. */
+    for (unsigned i = 0; i < UNANSWERED; i++)
+        send_unanswered(first, "Probe", probe_arguments("127.0.0.1", keep));
+    catch_up(first);
+    fixture_wait_probes(&polkit.fixture, UNANSWERED, 0);
+    g_assert_cmpuint(get_statistic(first, "errors_LimitsExceeded"), ==,
+                     UNANSWERED - ALLOWED + ANSWERED);
+    release(&polkit);
+
+    fixture_disconnect(first);
+    stop(&polkit);
+}
+
+/* Calls that end before it is known whose they are do not count any more. */
+static void test_unidentified_sessions(void)
+{
+    GDBusConnection *first;
+    Polkit polkit;
+    Answer answer;
+
+    start(&polkit, fake("fake"), NULL);
+    hold(&polkit);
+    first = fixture_connect(FIRST);
+    for (unsigned i = 0; i < 200; i++) {
+        send_unanswered(first, "Open", NULL);
+        send_unanswered(first, "Close", NULL);
+    }
+    call_start(&answer, first, "Probe", probe_arguments("127.0.0.1", NULL));
+    go_on(&polkit, first);
+    call_wait(&answer);
+    assert_result(&answer, "reply");
+    answer_clear(&answer);
+    g_assert_cmpuint(get_statistic(first, "errors_Cancelled"), ==, 200);
+
     fixture_disconnect(first);
     stop(&polkit);
 }
@@ -819,6 +867,7 @@ static void add_tests(void)
     g_test_add_func("/quota-bus/open", test_open);
     g_test_add_func("/quota-bus/flood", test_flood);
     g_test_add_func("/quota-bus/unidentified", test_unidentified);
+    g_test_add_func("/quota-bus/unidentified-sessions", test_unidentified_sessions);
     g_test_add_func("/quota-bus/names", test_names);
     g_test_add_func("/quota-bus/refusals", test_refusals);
     g_test_add_func("/quota-bus/help", test_help);
