@@ -96,8 +96,7 @@ int quota_get_user(Quota *quota, QuotaUser **ret, uid_t uid)
         }
     }
 
-    user->n_refs++;
-    schedule(user);
+    user->n_refs++; /* its deadline may pass all the same: then nothing happens */
     *ret = user;
     return 0;
 }
@@ -174,7 +173,8 @@ static unsigned room(const QuotaUser *user)
     const Quota *quota = user->quota;
     unsigned waiting = is_root(user) ? user->n_waiting : quota->n_waiting;
 
-    return waiting < quota->limits.probes_waiting ? quota->limits.probes_waiting - waiting : 0;
+    assert(waiting <= quota->limits.probes_waiting);
+    return quota->limits.probes_waiting - waiting;
 }
 
 static int check_limits(const QuotaUser *user, Failure *failure)

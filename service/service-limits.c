@@ -3,7 +3,7 @@
 #include "service-limits.h"
 
 #include <assert.h>
-#include <errno.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -105,9 +105,8 @@ int limits_set(Limits *limits, unsigned number, const char *text, Failure *failu
     unsigned long value;
     char *end;
 
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < min || value > max)
+    value = strtoul(text, &end, 10); /* of what is too large for it, ULONG_MAX: out of any range */
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || value < min || value > max)
         return failure_set(failure, OUTCOME_INVALID_ARGS,
                            "--%s=%s: a whole number from %u to %u is expected", table[number].name,
                            QUOTE(text), min, max);
