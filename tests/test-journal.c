@@ -23,6 +23,14 @@
 /* By these programs find the entries: they never change. */
 #define ID_STARTED "0c0f6e93b1594a5fa6e1e32c6e0ab0d8"
 #define ID_LOST "6d4fcb2c1c5d4ae99bde4d6e9c36a5f1"
+#define ID_DENIED "221b17dbb1094376a42f4b640a4b5dba"
+
+/* Denials of one user that have an entry each, at once, and in how many seconds one more has. */
+#define DENIED_BURST 10
+#define DENIED_INTERVAL 10
+
+/* A user besides FIXTURE_OTHER_UID. */
+#define THIRD_UID 4405
 
 /* LOG_ERR and so on, as the journal has them. */
 #define PRIORITY_ERR "3"
@@ -343,6 +351,118 @@ static void test_redirected(void)
     service_stop(&fixture, journal);
 }
 
+static void denied(GDBusConnection *connection, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        Answer answer;
+
+        probe_wait(&answer, connection, "four.test", NULL);
+        assert_error(&answer, ERROR_ACCESS_DENIED, "only root may");
+        answer_clear(&answer);
+    }
+}
+
+static size_t count_entries(GPid service, const char *match)
+{
+    json_t *entries = journal_entries(service, match);
+    size_t n = json_array_size(entries);
+
+    json_decref(entries);
+    return n;
+}
+
+/* Who may not probe is told of: who it was, what for, and where to. */
+static void test_denied(void)
+{
+    GPid journal = journal_start();
+    GDBusConnection *other;
+    Fixture fixture;
+    json_t *entries;
+    Answer answer;
+
+    service_start(&fixture, "", "mtr-packet", NULL);
+    other = fixture_connect(FIXTURE_OTHER_UID);
+    denied(other, 1);
+    call_start(&answer, other, "Open", NULL);
+    call_wait(&answer);
+    assert_error(&answer, ERROR_ACCESS_DENIED, "only root may");
+    answer_clear(&answer);
+    /* neither a denial */
+    probe_wait(&answer, other, "four.test", "{'ttl': <0>}");
+    assert_error(&answer, ERROR_INVALID_ARGS, "ttl");
+    answer_clear(&answer);
+    probe_wait(&answer, fixture.root, "nowhere.test", NULL);
+    assert_error(&answer, ERROR_HOST_RESOLVE, "nowhere.test");
+    answer_clear(&answer);
+
+    g_assert_cmpuint(count_entries(fixture.service_pid, NULL), ==, 2);
+    entries = journal_entries(fixture.service_pid, "MESSAGE_ID=" ID_DENIED);
+    g_assert_cmpuint(json_array_size(entries), ==, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_common(entries, i, PRIORITY_NOTICE);
+        assert_part(entries, i, "MESSAGE", "user 4242 may not send probes: there is no polkit");
+        assert_field(entries, i, "CALLER_UID", "4242");
+        assert_field(entries, i, "CALLER_NAME", g_dbus_connection_get_unique_name(other));
+        assert_field(entries, i, "POLKIT_ACTION", "org.mtrpacket.MtrPacket1.probe");
+        assert_field(entries, i, "PROBE_HOST", i == 0 ? "four.test" : "");
+    }
+    json_decref(entries);
+
+    fixture_disconnect(other);
+    service_stop(&fixture, journal);
+}
+
+/* Nobody fills the journal with that: a user has a few entries at once, and then one now and then
+ * which tells how many there would have been. */
+static void test_denied_often(void)
+{
+    GPid journal = journal_start();
+    GDBusConnection *other, *third;
+    unsigned n_denied = 5 * DENIED_BURST;
+    gint64 start = g_get_monotonic_time();
+    unsigned n_told = 0;
+    Fixture fixture;
+    size_t n;
+    json_t *entries;
+
+    fixture_add_user("mtrpacketd-third", THIRD_UID);
+    service_start(&fixture, "", "mtr-packet", NULL);
+    other = fixture_connect(FIXTURE_OTHER_UID);
+    third = fixture_connect(THIRD_UID);
+
+    /* Each user is counted apart, whatever its connections are. */
+    denied(other, n_denied / 2);
+    fixture_disconnect(other);
+    other = fixture_connect(FIXTURE_OTHER_UID);
+    denied(other, n_denied / 2);
+    denied(third, 1);
+    n = count_entries(fixture.service_pid, "CALLER_UID=4242");
+    g_assert_cmpuint(n, >=, DENIED_BURST);
+    g_assert_cmpuint(n, <=,
+                     DENIED_BURST + (size_t)(g_get_monotonic_time() - start) /
+                                        (DENIED_INTERVAL * G_USEC_PER_SEC));
+    g_assert_cmpuint(count_entries(fixture.service_pid, "CALLER_UID=4405"), ==, 1);
+
+    while (count_entries(fixture.service_pid, "CALLER_UID=4242") == n) {
+        denied(other, 1);
+        n_denied++;
+    }
+    g_assert_cmpint(g_get_monotonic_time() - start, >=, DENIED_INTERVAL * G_USEC_PER_SEC);
+    entries = journal_entries(fixture.service_pid, "CALLER_UID=4242");
+    for (n = 0; n < json_array_size(entries); n++) {
+        const char *missed = strstr(field(entries, n, "MESSAGE"), "; ");
+
+        n_told += 1 + (missed ? (unsigned)g_ascii_strtoull(missed + 2, NULL, 10) : 0);
+    }
+    g_assert_cmpuint(n_told, ==, n_denied);
+    assert_part(entries, n - 1, "MESSAGE", " more denials of this user before it");
+    json_decref(entries);
+
+    fixture_disconnect(other);
+    fixture_disconnect(third);
+    service_stop(&fixture, journal);
+}
+
 static void add_tests(void)
 {
     g_test_add_func("/journal/process", test_process);
@@ -350,6 +470,8 @@ static void add_tests(void)
     g_test_add_func("/journal/debug", test_debug);
     g_test_add_func("/journal/error", test_error);
     g_test_add_func("/journal/redirected", test_redirected);
+    g_test_add_func("/journal/denied", test_denied);
+    g_test_add_func("/journal/denied-often", test_denied_often);
 }
 
 int main(int argc, char *argv[])
