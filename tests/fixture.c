@@ -200,6 +200,21 @@ int fixture_end_service(Fixture *fixture, int signal)
     return fixture_wait_service(fixture);
 }
 
+static void end_bus(Fixture *fixture, int signal)
+{
+    if (!fixture->bus_pid)
+        return;
+    g_assert_cmpint(kill(fixture->bus_pid, signal), ==, 0);
+    g_assert_cmpint(waitpid(fixture->bus_pid, NULL, 0), ==, fixture->bus_pid);
+    fixture->bus_pid = 0;
+    unlink(CALL_BUS_SOCKET);
+}
+
+void fixture_kill_bus(Fixture *fixture)
+{
+    end_bus(fixture, SIGKILL);
+}
+
 void fixture_stop(Fixture *fixture)
 {
     if (fixture->service_pid)
@@ -207,9 +222,7 @@ void fixture_stop(Fixture *fixture)
 
     if (fixture->root)
         fixture_disconnect(fixture->root);
-    g_assert_cmpint(kill(fixture->bus_pid, SIGTERM), ==, 0);
-    g_assert_cmpint(waitpid(fixture->bus_pid, NULL, 0), ==, fixture->bus_pid);
-    unlink(CALL_BUS_SOCKET);
+    end_bus(fixture, SIGTERM);
 
     g_assert_cmpuint(sandbox_processes(), ==, 0);
 }

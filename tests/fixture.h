@@ -18,7 +18,7 @@
 #define FIXTURE_OTHER_USER "mtrpacketd-test"
 
 typedef struct Fixture {
-    GPid bus_pid;
+    GPid bus_pid;          /* 0 once it was killed */
     GPid service_pid;      /* 0 once it has ended */
     GDBusConnection *root; /* a client of uid 0 */
 } Fixture;
@@ -73,6 +73,9 @@ int fixture_wait_service(Fixture *fixture);
 /** fixture_stop() - stop the service with SIGTERM, check that it exits with 0 and leaves no
  * process, and stop the bus */
 void fixture_stop(Fixture *fixture);
+
+/** fixture_kill_bus() - kill the bus under the feet of all who are on it */
+void fixture_kill_bus(Fixture *fixture);
 
 /** fixture_end_service() - send the service @signal, and return its wait status */
 int fixture_end_service(Fixture *fixture, int signal);

@@ -59,6 +59,9 @@ void polkit_end_daemon(Polkit *polkit, int signal);
 /** polkit_pause_daemon() - stop polkit with SIGSTOP, and wait until it has */
 void polkit_pause_daemon(Polkit *polkit);
 
+/** polkit_catch_up() - return when polkit's answers up to now have reached the service */
+void polkit_catch_up(Polkit *polkit);
+
 /** polkit_stop() - stop whatever runs, as fixture_stop() does */
 void polkit_stop(Polkit *polkit);
 

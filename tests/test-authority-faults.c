@@ -393,6 +393,7 @@ typedef struct Nonsense {
     const char *body;  /* of its answer, or NULL if that has none */
     const char *error; /* its name, if it is one */
     const char *part;  /* of what the caller hears; NULL if it is granted */
+    bool news;         /* it says Changed before it answers */
 } Nonsense;
 
 /* In a thread of GDBus's. */
@@ -410,6 +411,9 @@ static GDBusMessage *talk_nonsense(GDBusConnection *connection, GDBusMessage *me
     if (nonsense->body)
         body = g_variant_parse(NULL, nonsense->body, NULL, NULL, &error);
     g_assert_no_error(error);
+    if (nonsense->news)
+        g_dbus_connection_emit_signal(connection, NULL, POLKIT_PATH, POLKIT_INTERFACE, "Changed",
+                                      NULL, NULL);
     reply = nonsense->error ? g_dbus_message_new_method_error_literal(message, nonsense->error, "")
                             : g_dbus_message_new_method_reply(message);
     if (body || !nonsense->error)
@@ -495,6 +499,62 @@ static void test_nonsense(void)
     polkit_stop(&polkit);
 }
 
+/* What polkit says between a question and its answer counts, also when it has not answered before:
+ * the answer may be of before the news. */
+static void test_news_before_answer(void)
+{
+    static const Nonsense with_news = {"((true, false, @a{ss} {}),)", .news = true};
+    static const Nonsense without = {"((true, false, @a{ss} {}),)"};
+    const Nonsense *nonsense = &with_news;
+    GDBusConnection *other, *polkitd;
+    Polkit polkit;
+
+    polkit_start_bus(&polkit, NULL);
+    polkit_start_service(&polkit, NULL);
+    other = fixture_connect(FIXTURE_OTHER_UID);
+    polkitd = become_polkit(&nonsense);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_granted(other, CALL_QUIET, "127.0.0.1", NULL);
+        g_assert_cmpuint(get_statistic(polkit.fixture.root, "authorisation_questions"), ==, i);
+    }
+    g_atomic_pointer_set(&nonsense, &without);
+    for (unsigned i = 0; i < 3; i++)
+        assert_granted(other, CALL_QUIET, "127.0.0.1", NULL);
+    g_assert_cmpuint(get_statistic(polkit.fixture.root, "authorisation_questions"), ==, 4);
+
+    fixture_disconnect(polkitd);
+    fixture_disconnect(other);
+    polkit_stop(&polkit);
+}
+
+/* A polkit that is slow, but answers: whoever waits for its turn is not refused for that. */
+static void test_slow(void)
+{
+    enum {
+        HOSTS = 120,
+    };
+    Answer answers[HOSTS];
+    GDBusConnection *other;
+    Polkit polkit;
+
+    /* all together take longer than one may; those 32 that are asked at a time do not */
+    polkit_start(&polkit, "var end = Date.now() + 25; while (Date.now() < end); return YES;",
+                 "--answer-timeout=2");
+    other = fixture_connect(FIXTURE_OTHER_UID);
+    for (unsigned i = 0; i < HOSTS; i++) {
+        g_autofree char *host = g_strdup_printf("127.0.0.%u", i + 1);
+
+        probe_start(&answers[i], other, CALL_QUIET, host, NULL);
+    }
+    for (unsigned i = 0; i < HOSTS; i++) {
+        call_wait(&answers[i]);
+        assert_result(&answers[i], "reply");
+        answer_clear(&answers[i]);
+    }
+    fixture_disconnect(other);
+    polkit_stop(&polkit);
+}
+
 /* A polkit that has no such action, or does not answer the user that the service is. */
 static void test_misinstalled(void)
 {
@@ -532,6 +592,8 @@ static void add_tests(void)
     g_test_add_func("/authority/faults/killed", test_killed);
     g_test_add_func("/authority/faults/spoofed-news", test_spoofed_news);
     g_test_add_func("/authority/faults/nonsense", test_nonsense);
+    g_test_add_func("/authority/faults/news-before-answer", test_news_before_answer);
+    g_test_add_func("/authority/faults/slow", test_slow);
     g_test_add_func("/authority/faults/misinstalled", test_misinstalled);
 }
 

@@ -94,8 +94,8 @@ PacketCommand probe_command(ProbeProtocol protocol, uint32_t mark, int pattern)
 void submit(Workbench *bench, Asked *asked, uid_t uid, const PacketCommand *command)
 {
     *asked = (Asked){0};
-    g_assert_cmpint(scheduler_submit(bench->scheduler, &asked->job, uid, NULL, command, on_done, asked),
-                    ==, 0);
+    g_assert_cmpint(
+        scheduler_submit(bench->scheduler, &asked->job, uid, NULL, command, on_done, asked), ==, 0);
 }
 
 void submit_probe(Workbench *bench, Asked *asked, uid_t uid, ProbeProtocol protocol, uint32_t mark,
