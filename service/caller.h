@@ -63,7 +63,8 @@ struct Callers {
     Statistics *statistics; /* borrowed; of answers */
     sd_bus_slot *leaving;
     Caller *by_name;
-    unsigned n_busy;    /* requests and sessions, of all callers */
+    unsigned n_unidentified; /* requests of callers whose user is not known yet */
+    unsigned n_busy;         /* requests and sessions, of all callers */
     unsigned n_waiting; /* probes that are not with the scheduler yet */
     callers_busy_t busy;
     void *userdata;

@@ -241,7 +241,7 @@ int charge_pace(Charge *charge, charge_go_t go, void *userdata)
     charge->go = go;
     charge->userdata = userdata;
     DL_APPEND(user->paced, charge);
-    quota->statistics->probes_delayed++;
+    quota->statistics->calls_delayed++;
     return 0;
 }
 

@@ -37,14 +37,29 @@ static bool waits(const Request *request)
     return request->command.kind == PACKET_SEND_PROBE && request->state != REQUEST_QUEUED;
 }
 
-/* Counts probes that wait for something else than the scheduler. */
+/* Counts a request where it is: those of nobody yet, and probes that wait for something else than the
+ * scheduler. */
+static void count(Request *request)
+{
+    Callers *callers = request->caller->callers;
+
+    callers->n_unidentified += request->state == REQUEST_IDENTIFYING;
+    callers->n_waiting += waits(request);
+}
+
+static void uncount(Request *request)
+{
+    Callers *callers = request->caller->callers;
+
+    callers->n_unidentified -= request->state == REQUEST_IDENTIFYING;
+    callers->n_waiting -= waits(request);
+}
+
 static void set_state(Request *request, RequestState state)
 {
-    unsigned *n_waiting = &request->caller->callers->n_waiting;
-
-    *n_waiting -= waits(request);
+    uncount(request);
     request->state = state;
-    *n_waiting += waits(request);
+    count(request);
 }
 
 /* Ends the request if R is not 0: FAILURE says why, or R is a negative errno, for which WHAT could
@@ -285,14 +300,22 @@ static int request_new(Request **ret, const RequestSpec *spec, sd_bus_message *c
     return 0;
 }
 
+/* Whose it is the bus will have said in a moment. */
+static bool may_be_unidentified(const Caller *caller)
+{
+    bool many = caller->callers->n_unidentified >= REQUESTS_UNIDENTIFIED_MANY;
+
+    return caller->identified ||
+           caller->n_requests < (many ? REQUESTS_UNIDENTIFIED_FEW : REQUESTS_UNIDENTIFIED_MAX);
+}
+
 int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
                   sd_bus_message *message, Failure *failure)
 {
     Request *request;
     int r;
 
-    /* Whose it is, and so what it may be charged to, is known in a moment. */
-    if (!caller->identified && caller->n_requests >= REQUESTS_UNIDENTIFIED_MAX)
+    if (!may_be_unidentified(caller))
         return failure_set(failure, OUTCOME_LIMITS_EXCEEDED,
                            "the caller has %u calls waiting before the bus has said who it is",
                            caller->n_requests);
@@ -303,7 +326,7 @@ int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
     request->caller = caller;
     request->scheduler = scheduler;
     request->in_session = caller->session != CALLER_SESSION_NONE;
-    caller->callers->n_waiting += waits(request);
+    count(request);
     caller->n_requests++;
     DL_APPEND(caller->requests, request);
     callers_hold(caller->callers);
@@ -321,7 +344,7 @@ Request *request_free(Request *request)
         return NULL;
 
     callers = request->caller->callers;
-    callers->n_waiting -= waits(request);
+    uncount(request);
     request->caller->n_requests--;
     DL_DELETE(request->caller->requests, request);
     grants_leave(&request->grant);

@@ -35,9 +35,14 @@ typedef struct RequestSpec {
     request_answer_t answer;
 } RequestSpec;
 
-/* Calls of one caller that wait before it is known whose they are: as many as the bus lets wait for
- * their replies. There is no other bound for those that want none. */
+/*
+ * Calls that wait before it is known whose they are, and so to whom they can be charged: of one caller
+ * as many as the bus lets wait for their replies, for there is no other bound for those that want none;
+ * but where there are many already, of all callers, no more than a few, which nobody is refused.
+ */
 #define REQUESTS_UNIDENTIFIED_MAX 128
+#define REQUESTS_UNIDENTIFIED_MANY 4096
+#define REQUESTS_UNIDENTIFIED_FEW 4
 
 typedef enum RequestState {
     REQUEST_IDENTIFYING,

@@ -29,7 +29,7 @@ static const struct {
     COUNTER(lookups),
     COUNTER(authorisation_questions),
     COUNTER(authorisation_prompts),
-    COUNTER(probes_delayed),
+    COUNTER(calls_delayed),
 };
 
 void statistics_count_result(Statistics *statistics, const char *word)

@@ -136,9 +136,13 @@ static char *command_line(void)
 void unit_configure(const char *option, const char *lines)
 {
     g_autoptr(GString) text = g_string_new("[Service]\n");
+    g_autoptr(GVariant) state = NULL;
     g_autoptr(GError) error = NULL;
 
     manage("StopUnit", g_variant_new("(ss)", UNIT_NAME, "replace"));
+    state = unit_property("Unit", "ActiveState");
+    if (g_str_equal(g_variant_get_string(state, NULL), "failed"))
+        manage("ResetFailedUnit", g_variant_new("(s)", UNIT_NAME));
     unit_wait_state("inactive");
 
     unlink(DROP_IN);

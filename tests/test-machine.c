@@ -7,10 +7,12 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "call.h"
+#include "fixture.h"
 #include "process.h"
 #include "systemd-unit.h"
 
@@ -376,12 +378,15 @@ static void test_watchdog(void)
     assert_probe("127.0.0.1", NULL);
 }
 
+/* More than the five in ten seconds after which systemd starts nothing any more, by default. */
+#define LOSSES 8
+
 /* A service that is lost comes back, again and again, and leaves no mtr-packet. */
 static void test_restart(void)
 {
     unit_configure(NULL, NULL);
     assert_probe("127.0.0.1", NULL);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < LOSSES; i++) {
         GPid service = unit_main_pid(), packet = process_child(service);
 
         g_assert_cmpint(kill(service, SIGKILL), ==, 0);
@@ -389,7 +394,58 @@ static void test_restart(void)
         process_wait(packet);
         assert_probe("127.0.0.1", NULL);
     }
-    g_assert_cmpuint(unit_number("Service", "NRestarts"), ==, 20);
+    g_assert_cmpuint(unit_number("Service", "NRestarts"), ==, LOSSES);
+}
+
+/* What the next start would fail with as well is not tried again and again, but at the next call.
+ */
+static void test_misconfigured(void)
+{
+    static const char *const start[] = {"systemctl", "start", UNIT_NAME, NULL};
+
+    unit_configure("--user-probes=nonsense", NULL);
+    g_assert_cmpint(fixture_command(start, NULL, NULL), !=, 0);
+    unit_wait_state("failed");
+    g_assert_cmpuint(unit_number("Service", "NRestarts"), ==, 0);
+
+    unit_configure(NULL, NULL);
+    assert_probe("127.0.0.1", NULL);
+}
+
+/* Nobody can have the service hold what it does not need: dbus-broker lets header fields through
+ * that nobody knows, of any size. */
+static void test_large_calls(void)
+{
+    enum {
+        CALLS = 60,
+        SIZE = 1024 * 1024,
+        UNKNOWN_FIELD = 100,
+    };
+    g_autofree char *text = g_strnfill(SIZE, 'x'), *before = NULL, *after = NULL;
+    GPid service;
+
+    unit_configure(NULL, NULL);
+    dig_black_hole();
+    assert_probe("127.0.0.1", NULL);
+    service = unit_main_pid();
+    before = process_status(service, "VmRSS");
+    for (unsigned i = 0; i < CALLS; i++) {
+        g_autoptr(GDBusMessage) call =
+            g_dbus_message_new_method_call(SERVICE_NAME, SERVICE_PATH, SERVICE_INTERFACE, "Probe");
+        g_autoptr(GError) error = NULL;
+
+        g_dbus_message_set_body(call, probe_arguments("192.0.2.2", "{'timeout': <60>}"));
+        g_dbus_message_set_flags(call, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+        g_dbus_message_set_header(call, (GDBusMessageHeaderField)UNKNOWN_FIELD,
+                                  g_variant_new_string(text));
+        g_dbus_connection_send_message(root, call, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, &error);
+        g_assert_no_error(error);
+    }
+    while (get_number(root, "ProbesInFlight") < CALLS)
+        ;
+    after = process_status(service, "VmRSS");
+    g_assert_cmpint(atoi(after) - atoi(before), <, CALLS * SIZE / 1024 / 2); /* kB */
+    fill_black_hole();
 }
 
 int main(int argc, char *argv[])
@@ -413,6 +469,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/machine/exposure", test_exposure);
     g_test_add_func("/machine/watchdog", test_watchdog);
     g_test_add_func("/machine/restart", test_restart);
+    g_test_add_func("/machine/misconfigured", test_misconfigured);
+    g_test_add_func("/machine/large-calls", test_large_calls);
 
     status = g_test_run();
     fixture_disconnect(root);

@@ -360,7 +360,7 @@ static void test_rate(void)
     for (unsigned i = 0; i < DELAYED; i++)
         g_assert_cmpint(crowd.answers[BURST + i].answered - crowd.answers[0].called, >=,
                         (i + 1) * G_USEC_PER_SEC / 4);
-    delayed = get_statistic(second, "probes_delayed");
+    delayed = get_statistic(second, "calls_delayed");
     g_assert_cmpuint(delayed, <=, DELAYED);
     g_assert_cmpuint(delayed, >, 0);
     crowd_end(&crowd);
@@ -368,13 +368,13 @@ static void test_rate(void)
     /* It would take a quarter of a minute. */
     crowd_start_as(&crowd, FIRST, 1, SLOW, "127.0.0.1", NULL);
     catch_up(g_ptr_array_index(crowd.connections, 0));
-    delayed = get_statistic(second, "probes_delayed");
+    delayed = get_statistic(second, "calls_delayed");
     crowd_start_as(&all, 0, 1, 100, "127.0.0.1", NULL);
     crowd_wait(&all);
     crowd_end(&all);
     for (unsigned i = 0; i < BURST; i++)
         assert_probe(second, "127.0.0.1", NULL);
-    g_assert_cmpuint(get_statistic(second, "probes_delayed"), ==, delayed);
+    g_assert_cmpuint(get_statistic(second, "calls_delayed"), ==, delayed);
     g_assert_false(crowd.answers[SLOW - 1].done);
 
     /* What waits for a token is forgotten as all else that waits. */
@@ -407,9 +407,9 @@ static void test_rate_of_questions(void)
             answer_clear(&answers[i]);
         }
         if (round == 0)
-            g_assert_cmpuint(get_statistic(first, "probes_delayed"), ==, 0);
+            g_assert_cmpuint(get_statistic(first, "calls_delayed"), ==, 0);
     }
-    g_assert_cmpuint(get_statistic(first, "probes_delayed"), >, 0);
+    g_assert_cmpuint(get_statistic(first, "calls_delayed"), >, 0);
 
     fixture_disconnect(first);
     stop(&polkit);

@@ -243,7 +243,7 @@ static void test_root(void)
     charge_sent(waiters[3].charge);
     charge_free(charge(root));
     charge_free(charge(root));
-    g_assert_cmpuint(stand.statistics.probes_delayed, ==, 0);
+    g_assert_cmpuint(stand.statistics.calls_delayed, ==, 0);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(waiters); i++)
         charge_free(waiters[i].charge);
@@ -351,7 +351,7 @@ static void test_pace(void)
     g_assert_false(pace(&waiters[3], user, "3"));
     g_assert_false(pace(&waiters[4], user, "4"));
     g_assert_false(pace(&waiters[5], user, "5"));
-    g_assert_cmpuint(stand.statistics.probes_delayed, ==, 4);
+    g_assert_cmpuint(stand.statistics.calls_delayed, ==, 4);
 
     /* another is not kept waiting by that */
     g_assert_true(pace(&waiters[6], other, "6"));
@@ -375,7 +375,7 @@ static void test_pace(void)
     assert_called("5");
     pass(&stand, 100 * MSEC);
     assert_called("9");
-    g_assert_cmpuint(stand.statistics.probes_delayed, ==, 6);
+    g_assert_cmpuint(stand.statistics.calls_delayed, ==, 6);
 
     /* None waits: after a rest there are as many tokens as at first. */
     pass(&stand, 10 * SEC);
