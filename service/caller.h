@@ -65,7 +65,7 @@ struct Callers {
     Caller *by_name;
     unsigned n_unidentified; /* requests of callers whose user is not known yet */
     unsigned n_busy;         /* requests and sessions, of all callers */
-    unsigned n_waiting; /* probes that are not with the scheduler yet */
+    unsigned n_waiting;      /* probes that are not with the scheduler yet */
     callers_busy_t busy;
     void *userdata;
 };

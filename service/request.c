@@ -37,8 +37,8 @@ static bool waits(const Request *request)
     return request->command.kind == PACKET_SEND_PROBE && request->state != REQUEST_QUEUED;
 }
 
-/* Counts a request where it is: those of nobody yet, and probes that wait for something else than the
- * scheduler. */
+/* Counts a request where it is: those of nobody yet, and probes that wait for something else than
+ * the scheduler. */
 static void count(Request *request)
 {
     Callers *callers = request->caller->callers;

@@ -36,9 +36,10 @@ typedef struct RequestSpec {
 } RequestSpec;
 
 /*
- * Calls that wait before it is known whose they are, and so to whom they can be charged: of one caller
- * as many as the bus lets wait for their replies, for there is no other bound for those that want none;
- * but where there are many already, of all callers, no more than a few, which nobody is refused.
+ * Calls that wait before it is known whose they are, and so to whom they can be charged: of one
+ * caller as many as the bus lets wait for their replies, for there is no other bound for those that
+ * want none; but where there are many already, of all callers, no more than a few, which nobody is
+ * refused.
  */
 #define REQUESTS_UNIDENTIFIED_MAX 128
 #define REQUESTS_UNIDENTIFIED_MANY 4096

@@ -17,7 +17,7 @@ typedef struct Statistics {
     uint64_t lookups;                  /* of names, by the system's resolver */
     uint64_t authorisation_questions;  /* to polkit */
     uint64_t authorisation_prompts;    /* of those, that let it ask the user to authenticate */
-    uint64_t calls_delayed;           /* since their user had sent too many a second */
+    uint64_t calls_delayed;            /* since their user had sent too many a second */
     uint64_t errors[OUTCOME_LAST + 1]; /* that calls were answered with */
 } Statistics;
 
