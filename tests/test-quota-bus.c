@@ -620,9 +620,10 @@ static void go_on(const Polkit *polkit, GDBusConnection *connection)
 static void test_unidentified(void)
 {
     enum { ALLOWED = 128, UNANSWERED = 400, ANSWERED = 100 };
+    const guint64 n_refused = UNANSWERED - ALLOWED + ANSWERED + 1;
     g_autofree char *keep = pattern(FAKE_KEEP, ", 'timeout': <60>");
     GDBusConnection *first;
-    Answer answers[ANSWERED];
+    Answer answers[ANSWERED], open;
     Polkit polkit;
     Tally tally;
 
@@ -635,6 +636,7 @@ static void test_unidentified(void)
         send_unanswered(first, "CheckSupport", g_variant_new("(s)", "icmp"));
     for (unsigned i = 0; i < ANSWERED; i++)
         call_start(&answers[i], first, "Probe", probe_arguments("127.0.0.1", NULL));
+    call_start(&open, first, "Open", NULL);
     go_on(&polkit, first);
     for (unsigned i = 0; i < ANSWERED; i++) {
         call_wait(&answers[i]);
@@ -642,10 +644,16 @@ static void test_unidentified(void)
                      "128 calls waiting before the bus has said who it is");
         answer_clear(&answers[i]);
     }
-    g_assert_cmpuint(get_statistic(first, "errors_LimitsExceeded"), ==,
-                     UNANSWERED - ALLOWED + ANSWERED);
+    call_wait(&open);
+    assert_error(&open, ERROR_LIMITS_EXCEEDED, "128 calls waiting");
+    answer_clear(&open);
+    g_assert_cmpuint(get_statistic(first, "errors_LimitsExceeded"), ==, n_refused);
 
     /* Now it is known. */
+    call_start(&open, first, "Open", NULL);
+    call_wait(&open);
+    g_assert_null(open.error);
+    answer_clear(&open);
     for (unsigned i = 0; i < ANSWERED; i++)
         call_start(&answers[i], first, "Probe", probe_arguments("127.0.0.1", NULL));
     for (unsigned i = 0; i < ANSWERED; i++) {
@@ -660,8 +668,7 @@ static void test_unidentified(void)
         send_unanswered(first, "Probe", probe_arguments("127.0.0.1", keep));
     catch_up(first);
     fixture_wait_probes(&polkit.fixture, UNANSWERED, 0);
-    g_assert_cmpuint(get_statistic(first, "errors_LimitsExceeded"), ==,
-                     UNANSWERED - ALLOWED + ANSWERED);
+    g_assert_cmpuint(get_statistic(first, "errors_LimitsExceeded"), ==, n_refused);
     release(&polkit);
 
     fixture_disconnect(first);
