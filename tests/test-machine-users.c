@@ -63,7 +63,6 @@ static void test_activation(void)
                                        "127.0.0.1",
                                        "0",
                                        NULL};
-    g_autofree char *out = NULL;
 
     unit_configure("--idle-timeout=0.3", NULL);
     for (unsigned i = 0; i < 2; i++) {
