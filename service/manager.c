@@ -166,11 +166,8 @@ static void on_packet_started(void *userdata, const PacketSupport *support)
     bus_api_packet_changed(manager);
 }
 
-/*
- * sd_bus_open_system(), but that no caller can send us file descriptors: a call is kept until it is
- * answered, and with it all that came along, so that anybody could have us run out of them, and
- * lose the bus over it.
- */
+/* sd_bus_open_system(), but that no caller can send us file descriptors: nothing here has a use for
+ * them, and they would be ours until their call is read. */
 static int open_bus(sd_bus **ret)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
