@@ -3,6 +3,8 @@
 #include "quota-scene.h"
 
 #include <pwd.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "fake-packet.h"
 

@@ -2,6 +2,9 @@
 
 /* What a user may have of other calls than probes, and before it is known whose they are. */
 
+#include <signal.h>
+#include <stdlib.h>
+
 #include "fake-packet.h"
 #include "quota-scene.h"
 

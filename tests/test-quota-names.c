@@ -2,6 +2,9 @@
 
 /* How many names a user may have looked up; and the limits on the command line. */
 
+#include <signal.h>
+#include <string.h>
+
 #include "quota-scene.h"
 
 /*

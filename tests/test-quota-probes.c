@@ -2,6 +2,9 @@
 
 /* How many probes one user may have, and how often, and that no other has less for it. */
 
+#include <signal.h>
+#include <string.h>
+
 #include "fake-packet.h"
 #include "quota-scene.h"
 
