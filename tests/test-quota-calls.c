@@ -175,9 +175,8 @@ static void hold(const Polkit *polkit)
     g_assert_cmpint(kill(polkit->fixture.service_pid, SIGSTOP), ==, 0);
 }
 
-/* All that @connection has sent is there before the service asks the bus whose it is, and so before
- * the bus answers. */
-static void go_on(const Polkit *polkit, GDBusConnection *connection)
+/* The bus has taken all that @connection has sent. */
+static void bus_catch_up(GDBusConnection *connection)
 {
     g_autoptr(GVariant) id = NULL;
     g_autoptr(GError) error = NULL;
@@ -186,6 +185,13 @@ static void go_on(const Polkit *polkit, GDBusConnection *connection)
                                      "org.freedesktop.DBus", "GetId", NULL, NULL,
                                      G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
     g_assert_no_error(error);
+}
+
+/* All that @connection has sent is there before the service asks the bus whose it is, and so before
+ * the bus answers. */
+static void go_on(const Polkit *polkit, GDBusConnection *connection)
+{
+    bus_catch_up(connection);
     g_assert_cmpint(kill(polkit->fixture.service_pid, SIGCONT), ==, 0);
 }
 
@@ -249,6 +255,38 @@ static void test_unidentified(void)
     quota_stop(&polkit);
 }
 
+/* Where many calls of many connections come before it is known whose they are, each may still have
+ * a few; and as many as before once that has passed. */
+static void test_unidentified_many(void)
+{
+    enum { MANY = 4096, ALLOWED = 128, FEW = 4, CONNECTIONS = 40 };
+    const guint64 n_refused = (CONNECTIONS - MANY / ALLOWED) * (ALLOWED - FEW);
+    GDBusConnection *connections[CONNECTIONS];
+    Polkit polkit;
+
+    quota_start(&polkit, NULL, NULL);
+    assert_probe(polkit.fixture.root, "127.0.0.1", NULL); /* so that questions have an answer */
+    for (unsigned round = 1; round <= 2; round++) {
+        hold(&polkit);
+        for (unsigned i = 0; i < CONNECTIONS; i++) {
+            connections[i] = fixture_connect(0);
+            for (unsigned j = 0; j < ALLOWED; j++)
+                send_unanswered(connections[i], "CheckSupport", g_variant_new("(s)", "icmp"));
+            g_assert_true(g_dbus_connection_flush_sync(connections[i], NULL, NULL));
+        }
+        for (unsigned i = 0; i + 1 < CONNECTIONS; i++)
+            bus_catch_up(connections[i]);
+        go_on(&polkit, connections[CONNECTIONS - 1]);
+        for (unsigned i = 0; i < CONNECTIONS; i++)
+            connection_catch_up(connections[i]);
+        g_assert_cmpuint(get_statistic(polkit.fixture.root, "errors_LimitsExceeded"), ==,
+                         round * n_refused);
+        for (unsigned i = 0; i < CONNECTIONS; i++)
+            fixture_disconnect(connections[i]);
+    }
+    quota_stop(&polkit);
+}
+
 /* Calls that end before it is known whose they are do not count any more. */
 static void test_unidentified_sessions(void)
 {
@@ -281,6 +319,7 @@ static void add_tests(void)
     g_test_add_func("/quota-calls/open", test_open);
     g_test_add_func("/quota-calls/flood", test_flood);
     g_test_add_func("/quota-calls/unidentified", test_unidentified);
+    g_test_add_func("/quota-calls/unidentified-many", test_unidentified_many);
     g_test_add_func("/quota-calls/unidentified-sessions", test_unidentified_sessions);
 }
 
