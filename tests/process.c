@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -35,6 +36,7 @@ int fixture_command(const char *const argv[], char **ret_out, char **ret_err)
 void process_wait(GPid pid)
 {
     struct pollfd poll_fd = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+    gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
 
     if (poll_fd.fd < 0) {
         g_assert_cmpint(errno, ==, ESRCH);
@@ -42,6 +44,12 @@ void process_wait(GPid pid)
     }
     g_assert_cmpint(poll(&poll_fd, 1, 10000), ==, 1);
     close(poll_fd.fd);
+
+    /* Whoever reaps it does so in a moment, and tells nobody. */
+    while (kill(pid, 0) == 0) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_thread_yield();
+    }
 }
 
 char *process_status(GPid pid, const char *key)

@@ -18,7 +18,8 @@ GPid fixture_spawn(const char *const argv[]);
  */
 int fixture_command(const char *const argv[], char **ret_out, char **ret_err);
 
-/** process_wait() - wait until a process that is not our child has ended, ten seconds at most */
+/** process_wait() - wait until a process that is not our child has ended and was reaped, twenty
+ * seconds at most */
 void process_wait(GPid pid);
 
 /** process_status() - the value of @key in /proc/PID/status, to be freed, or NULL */
