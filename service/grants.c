@@ -76,14 +76,10 @@ static void pass_turn(Grants *grants, AuthorityAction action)
     ask(next, false);
 }
 
-static bool is_current(const Grant *grant)
-{
-    return grant->age == authority_age(grant->grants->authority);
-}
-
 static bool holds(const Grant *grant)
 {
-    return is_current(grant) && deadlines_now() < grant->until_usec;
+    return grant->age == authority_age(grant->grants->authority) &&
+           deadlines_now() < grant->until_usec;
 }
 
 /* Forgets what does not hold any more, and the oldest if there is no room for another. */
@@ -112,7 +108,7 @@ static void settle(Grant *grant, bool kept, const Failure *failure)
     GrantWaiter *waiters = grant->waiters, *waiter, *next;
 
     grant->waiters = NULL;
-    if (kept && is_current(grant)) {
+    if (kept) {
         if (has_turn(grant))
             grants->turn[action] = NULL;
         keep(grant);
