@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "agent.h"
 #include "fake-packet.h"
 #include "fixture.h"
+#include "polkit.h"
 
 typedef struct Run {
     int status;
@@ -144,6 +147,84 @@ static void test_denied(void)
     fixture_stop(&fixture);
 }
 
+/* Where a program is at that the main context watches. */
+typedef struct Watched {
+    bool ended;
+    int status;
+} Watched;
+
+static void on_end(GPid pid, int status, void *userdata)
+{
+    Watched *watched = userdata;
+
+    watched->status = status;
+    watched->ended = true;
+}
+
+/* Runs mtrpacketctl as a user with an agent, and checks its exit status and what it says. */
+static void assert_run_as_user(Polkit *polkit, AgentManner manner, const char *option, int status,
+                               const char *out_part, const char *err_part, unsigned n_prompts)
+{
+    /* It waits before it becomes mtrpacketctl, until the agent knows it. */
+    const char *const argv[] = {"setpriv",
+                                "--reuid=4242",
+                                "--regid=4242",
+                                "--clear-groups",
+                                "sh",
+                                "-c",
+                                "echo; read go; exec \"$@\"",
+                                "sh",
+                                fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"),
+                                "probe",
+                                "127.0.0.1",
+                                option,
+                                NULL};
+    g_autoptr(GError) error = NULL;
+    char out_text[256] = "", err_text[512] = "", c;
+    int in, out, err;
+    Agent agent;
+    Watched watched = {0};
+    GPid pid;
+
+    g_spawn_async_with_pipes(NULL, (char **)argv, NULL,
+                             G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, &in,
+                             &out, &err, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(read(out, &c, 1), ==, 1);
+    agent_start(&agent, &polkit->fixture, pid, FIXTURE_OTHER_UID, manner);
+    g_child_watch_add(pid, on_end, &watched);
+    g_assert_cmpint(write(in, "\n", 1), ==, 1);
+    wait_until(&watched.ended);
+
+    g_assert_cmpint(read(out, out_text, sizeof(out_text) - 1), >=, 0);
+    g_assert_cmpint(read(err, err_text, sizeof(err_text) - 1), >=, 0);
+    if (!WIFEXITED(watched.status) || WEXITSTATUS(watched.status) != status ||
+        !strstr(out_text, out_part) || !strstr(err_text, err_part))
+        g_error("wait status %d, stdout \"%s\", stderr \"%s\"", watched.status, out_text, err_text);
+    g_assert_cmpuint(agent.n_prompts, ==, n_prompts);
+
+    close(in);
+    close(out);
+    close(err);
+    agent_end(&agent);
+}
+
+/* It has the user asked to authenticate, unless it is told not to. */
+static void test_authentication(void)
+{
+    Polkit polkit;
+
+    polkit_start(&polkit, NULL, NULL);
+    assert_run_as_user(&polkit, AGENT_YES, NULL, 0, "reply from 127.0.0.1", "", 1);
+    assert_run_as_user(&polkit, AGENT_DISMISS, NULL, 3, "", "the authentication was dismissed", 1);
+    assert_run_as_user(
+        &polkit, AGENT_YES, "--no-ask-password", 3, "",
+        "user 4242 may not send probes: authentication is required, and the call does not "
+        "allow to ask for it",
+        0);
+    polkit_stop(&polkit);
+}
+
 /* Everything that a result can have, as a line and as JSON. */
 static void test_shapes(void)
 {
@@ -222,6 +303,7 @@ static void add_tests(void)
     g_test_add_func("/client/check-support", test_check_support);
     g_test_add_func("/client/errors", test_errors);
     g_test_add_func("/client/denied", test_denied);
+    g_test_add_func("/client/authentication", test_authentication);
     g_test_add_func("/client/shapes", test_shapes);
     g_test_add_func("/client/help", test_help);
     g_test_add_func("/client/full-disk", test_full_disk);

@@ -3,6 +3,7 @@
 /* What the service and mtr-packet may do, and as whom: started as in the unit, as root, and
  * wrongly. */
 
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -11,6 +12,16 @@
 
 #define NET_RAW_ONLY "0000000000002000"
 #define NONE "0000000000000000"
+
+/* What may be traced, by a process of the same user, is that user's; what may not is root's. */
+static void assert_not_traceable(GPid pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/mem", pid);
+    GStatBuf status;
+
+    g_assert_cmpint(g_stat(path, &status), ==, 0);
+    g_assert_cmpuint(status.st_uid, ==, 0);
+}
 
 /* The service: nobody, nothing in effect. mtr-packet: nobody, CAP_NET_RAW. */
 static void assert_privileges(Fixture *fixture, const char *bounding_set)
@@ -31,6 +42,8 @@ static void assert_privileges(Fixture *fixture, const char *bounding_set)
     assert_status(fixture->service_pid, "CapInh", NONE);
     assert_status(fixture->service_pid, "CapAmb", NONE);
     assert_status(fixture->service_pid, "CapBnd", bounding_set);
+
+    assert_not_traceable(fixture->service_pid);
 
     assert_status(packet, "Name", "mtr-packet");
     assert_status(packet, "Uid", "65534\t65534\t65534\t65534");
