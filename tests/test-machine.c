@@ -281,6 +281,39 @@ static void test_system_calls(void)
             g_error("the unit allows %s()", refused[i]);
 }
 
+/* The service's user has nobody to call but the bus and polkit: nor has an mtr-packet that was
+ * taken over. */
+static void test_bus_policy(void)
+{
+    static const struct {
+        const char *name, *path, *interface, *method;
+        bool allowed;
+    } rows[] = {
+        {"org.freedesktop.DBus", "/", "org.freedesktop.DBus", "ListNames", true},
+        {"org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.DBus.Peer",
+         "Ping", false},
+        {"org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager",
+         "ListSessions", false},
+        {"org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+         "org.freedesktop.PolicyKit1.Authority", "EnumerateTemporaryAuthorizations", false},
+        {SERVICE_NAME, SERVICE_PATH, "org.freedesktop.DBus.Peer", "Ping", false},
+    };
+    GDBusConnection *service_user = fixture_connect(getpwnam("mtrpacketd")->pw_uid);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+            service_user, rows[i].name, rows[i].path, rows[i].interface, rows[i].method, NULL, NULL,
+            G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
+
+        if (rows[i].allowed)
+            g_assert_no_error(error);
+        else
+            g_assert_error(error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED);
+    }
+    fixture_disconnect(service_user);
+}
+
 /* There is no directory that the service could write to. */
 static void test_read_only(void)
 {
@@ -464,6 +497,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/machine/protocols", test_protocols);
     g_test_add_func("/machine/privileges", test_privileges);
     g_test_add_func("/machine/system-calls", test_system_calls);
+    g_test_add_func("/machine/bus-policy", test_bus_policy);
     g_test_add_func("/machine/read-only", test_read_only);
     g_test_add_func("/machine/memory", test_memory);
     g_test_add_func("/machine/exposure", test_exposure);
