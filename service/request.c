@@ -8,6 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "call-stub.h"
 #include "hash.h"
 #include "local-address.h"
 #include "log.h"
@@ -240,38 +241,6 @@ void request_on_identified(Request *request, const Failure *failure)
         request_charge(request);
 }
 
-/*
- * What a call leaves to be answered. The call itself may be large, in header fields that some buses
- * let through and nobody reads, and a caller has many that wait: so it is not kept.
- */
-static int make_stub(sd_bus_message **ret, sd_bus_message *call)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *stub = NULL;
-    uint64_t cookie;
-    int r;
-
-    r = sd_bus_message_get_cookie(call, &cookie);
-    if (r >= 0)
-        r = sd_bus_message_new_method_call(
-            sd_bus_message_get_bus(call), &stub, sd_bus_message_get_destination(call),
-            sd_bus_message_get_path(call), sd_bus_message_get_interface(call),
-            sd_bus_message_get_member(call));
-    if (r >= 0)
-        r = sd_bus_message_set_sender(stub, sd_bus_message_get_sender(call));
-    if (r >= 0)
-        r = sd_bus_message_set_expect_reply(stub, sd_bus_message_get_expect_reply(call));
-    if (r >= 0)
-        r = sd_bus_message_set_allow_interactive_authorization(
-            stub, sd_bus_message_get_allow_interactive_authorization(call));
-    if (r >= 0)
-        r = sd_bus_message_seal(stub, cookie, 0);
-    if (r < 0)
-        return r;
-
-    *ret = TAKE_PTR(stub);
-    return 0;
-}
-
 /* A request as it was asked for, of nobody yet. */
 static int request_new(Request **ret, const RequestSpec *spec, sd_bus_message *call)
 {
@@ -281,7 +250,7 @@ static int request_new(Request **ret, const RequestSpec *spec, sd_bus_message *c
     request = calloc(1, sizeof(*request));
     if (!request)
         return -ENOMEM;
-    r = make_stub(&request->message, call);
+    r = call_stub_new(&request->message, call);
     if (r < 0)
         return r;
     if (spec->host) {
