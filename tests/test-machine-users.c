@@ -15,6 +15,10 @@
 #define ALICE_UID 4301
 #define BOB_UID 4302
 #define CAROL_UID 4303
+#define SMOKEPING_UID 4304
+
+/* Where the build puts them that is installed. */
+#define EXAMPLES_DIR "/usr/share/doc/mtrpacketd/examples"
 
 #define SEAT "seat0"
 
@@ -28,9 +32,9 @@ static void add_user(const char *name, unsigned uid)
     g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 0);
 }
 
-static void run(const char *program, const char *verb, const char *unit)
+static void run(const char *program, const char *verb, const char *object)
 {
-    const char *const argv[] = {program, verb, unit, NULL};
+    const char *const argv[] = {program, verb, object, NULL};
 
     g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 0);
 }
@@ -212,6 +216,84 @@ static void test_rules(void)
     user_process_end(&bob);
 }
 
+/* The rules that are installed to be copied. */
+static void test_examples(void)
+{
+    GDBusConnection *of_bob, *of_carol, *of_smokeping;
+    UserProcess bob, carol;
+    Polkit polkit;
+
+    unit_configure(NULL, NULL);
+    polkit_adopt(&polkit, root);
+    run("groupadd", "--system", "netprobe");
+    run("gpasswd", "--add=bob", "netprobe");
+    user_process_log_in(&bob, "bob", NULL);
+    user_process_log_in(&carol, "carol", NULL);
+    of_bob = user_process_connect(&bob);
+    of_carol = user_process_connect(&carol);
+
+    polkit_install_rules(&polkit, EXAMPLES_DIR "/50-mtrpacketd-group.rules");
+    assert_granted(of_bob, CALL_QUIET, "127.0.0.1", NULL);
+    assert_refused(of_bob, CALL_QUIET, "127.0.0.1", "{'mark': <7>}", ERROR_AUTHENTICATION,
+                   ACTION_SET_MARK);
+    assert_refused(of_carol, CALL_QUIET, "127.0.0.1", NULL, ERROR_AUTHENTICATION, ACTION_PROBE);
+
+    add_user("smokeping", SMOKEPING_UID);
+    of_smokeping = fixture_connect(SMOKEPING_UID);
+    polkit_install_rules(&polkit, EXAMPLES_DIR "/50-mtrpacketd-services.rules");
+    assert_granted(of_smokeping, CALL_QUIET, "127.0.0.1", NULL);
+    assert_refused(of_smokeping, CALL_QUIET, "127.0.0.1", "{'protocol': <'udp'>}",
+                   ERROR_ACCESS_DENIED, "polkit says no");
+    assert_refused(of_bob, CALL_QUIET, "127.0.0.1", NULL, ERROR_AUTHENTICATION, ACTION_PROBE);
+    polkit_release(&polkit);
+
+    fixture_disconnect(of_bob);
+    fixture_disconnect(of_carol);
+    fixture_disconnect(of_smokeping);
+    user_process_end(&bob);
+    user_process_end(&carol);
+}
+
+/* Where a rule keeps nothing, each probe is asked for, and each host at once. */
+static void test_asked_each_time(void)
+{
+    static const char *const rules[] = {"return AUTH_SELF;", "return AUTH_ADMIN;"};
+    GDBusConnection *connection;
+    Fixture fixture = {.root = root};
+    UserProcess alice;
+    Polkit polkit;
+    Agent agent;
+
+    unit_configure(NULL, NULL);
+    polkit_adopt(&polkit, root);
+    user_process_log_in(&alice, "alice", SEAT);
+    connection = user_process_connect(&alice);
+    agent_start(&agent, &fixture, alice.pid, alice.uid, AGENT_YES);
+    for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {
+        unsigned before = agent.n_prompts;
+        Answer answers[2];
+
+        polkit_set_rules(&polkit, rules[i]);
+        assert_granted(connection, CALL_INTERACTIVE, "127.0.0.1", NULL);
+        assert_granted(connection, CALL_INTERACTIVE, "127.0.0.1", NULL);
+        g_assert_cmpuint(agent.n_prompts, ==, before + 2);
+
+        probe_start(&answers[0], connection, CALL_INTERACTIVE, "127.0.0.1", NULL);
+        probe_start(&answers[1], connection, CALL_INTERACTIVE, "127.0.0.2", NULL);
+        for (unsigned j = 0; j < 2; j++) {
+            call_wait(&answers[j]);
+            assert_result(&answers[j], "reply");
+            answer_clear(&answers[j]);
+        }
+        g_assert_cmpuint(agent.n_prompts, ==, before + 4);
+        g_assert_cmpuint(agent.n_open_max, ==, 1);
+    }
+    agent_end(&agent);
+    polkit_release(&polkit);
+    fixture_disconnect(connection);
+    user_process_end(&alice);
+}
+
 /* polkit is started when there is something to ask, and where it cannot be, the answer is no. */
 static void test_polkit(void)
 {
@@ -317,6 +399,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/machine-users/inactive", test_inactive);
     g_test_add_func("/machine-users/elsewhere", test_elsewhere);
     g_test_add_func("/machine-users/rules", test_rules);
+    g_test_add_func("/machine-users/examples", test_examples);
+    g_test_add_func("/machine-users/asked-each-time", test_asked_each_time);
     g_test_add_func("/machine-users/polkit", test_polkit);
     g_test_add_func("/machine-users/quota", test_quota);
 
