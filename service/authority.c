@@ -16,7 +16,10 @@
 /* Questions that are out at a time, those that let polkit ask the user apart: together less than
  * the bus allows. */
 #define PLACES_PLAIN 64
-#define PLACES_INTERACTIVE 32
+#define PLACES_INTERACTIVE 56
+
+/* Prompts of one user at a time: nobody can answer many at once, and they stay up for long. */
+#define PROMPTS_MOST 4
 
 #define USEC_PER_SEC 1000000ULL
 
@@ -48,7 +51,7 @@ struct Authority {
     Limits limits;
     Statistics *statistics;
     sd_bus_slot *owner_changed, *changed;
-    char *owner; /* polkit's unique name, as it last answered; NULL before, and when it has gone */
+    char *owner; /* polkit's unique name, once the bus has told or it has answered; else NULL */
     uint64_t age;
     uint64_t answered_usec; /* when polkit, or the bus for it, last answered anything */
     Deadlines deadlines;
@@ -85,18 +88,19 @@ int authority_refuse(Failure *failure, Outcome outcome, uid_t uid, AuthorityActi
  */
 
 /* NameOwnerChanged(name, old owner, new owner): what a polkit has said that has gone is of the
- * past. */
+ * past, and what it still says is nobody's. */
 static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
     Authority *authority = userdata;
-    const char *sender = sd_bus_message_get_sender(message), *old_owner;
+    const char *sender = sd_bus_message_get_sender(message), *old_owner, *new_owner;
 
     if (!sender || strcmp(sender, BUS_DRIVER_NAME) != 0 ||
-        sd_bus_message_read(message, "ss", NULL, &old_owner) < 0 || !*old_owner)
+        sd_bus_message_read(message, "sss", NULL, &old_owner, &new_owner) < 0)
         return 0;
-    authority->age++;
+    if (*old_owner)
+        authority->age++;
     free(authority->owner);
-    authority->owner = NULL;
+    authority->owner = *new_owner ? strdup(new_owner) : NULL;
     return 0;
 }
 
@@ -357,6 +361,7 @@ int authority_new(Authority **ret, sd_bus *bus, const Limits *limits, Statistics
     authority->statistics = statistics;
     authority->plain.places.places = PLACES_PLAIN;
     authority->interactive.places.places = PLACES_INTERACTIVE;
+    authority->interactive.places.most = PROMPTS_MOST;
 
     r = deadlines_init(&authority->deadlines, sd_bus_get_event(bus), SD_EVENT_PRIORITY_NORMAL);
     if (r >= 0)

@@ -36,7 +36,7 @@ struct Grant {
     GrantWaiter *waiters;  /* unless KEPT */
     uint64_t age;          /* the authority's when it was asked for: of no use to who comes later */
     uint64_t until_usec;   /* while KEPT */
-    char key[KEY_SIZE];
+    char key[];
 };
 
 static void ask(Grant *grant, bool the_user);
@@ -218,7 +218,7 @@ static int grant_new(Grant **ret, Grants *grants, AuthorityAction action,
 {
     Grant *grant;
 
-    grant = calloc(1, sizeof(*grant));
+    grant = calloc(1, sizeof(*grant) + strlen(key) + 1);
     if (!grant)
         return -ENOMEM;
     grant->grants = grants;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -239,7 +240,7 @@ int main(int argc, char *argv[])
     bus_error_register();
 
     if (privileges_drop(arg_user) < 0 || manager_new(&manager, packet_command(), &arg_limits,
-                                                     (uint64_t)(arg_idle_timeout * 1e6)) < 0)
+                                                     (uint64_t)ceil(arg_idle_timeout * 1e6)) < 0)
         return EXIT_FAILURE;
     return manager_run(manager) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

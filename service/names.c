@@ -20,7 +20,7 @@ struct Name {
     NamesWaiter *waiters;
     ProbeTarget target;
     uint64_t until_usec; /* it is kept until then */
-    char key[KEY_SIZE];
+    char key[];
 };
 
 static void name_free(Name *name)
@@ -99,7 +99,7 @@ int names_get(Names *names, const char *host, int ip_version, NamesWaiter *waite
     }
 
     if (!name) {
-        name = calloc(1, sizeof(*name));
+        name = calloc(1, sizeof(*name) + strlen(key) + 1);
         if (!name)
             return -ENOMEM;
         name->names = names;

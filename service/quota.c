@@ -16,6 +16,9 @@
 #define LOG_BURST 10
 #define LOG_INTERVAL_NS (10 * NSEC_PER_SEC)
 
+/* The part of all places to wait in that a user may take though there is no room: 8 by default. */
+#define WAITING_FEW_PART 1024
+
 struct QuotaUser {
     Quota *quota;
     uid_t uid;
@@ -173,8 +176,17 @@ static unsigned room(const QuotaUser *user)
     const Quota *quota = user->quota;
     unsigned waiting = is_root(user) ? user->n_waiting : quota->n_waiting;
 
-    assert(waiting <= quota->limits.probes_waiting);
-    return quota->limits.probes_waiting - waiting;
+    return waiting < quota->limits.probes_waiting ? quota->limits.probes_waiting - waiting : 0;
+}
+
+/* Whether there is room for one more that waits. A few of each user's always have it: else many
+ * users together could keep the others out. */
+static bool may_wait(const QuotaUser *user)
+{
+    if (is_root(user))
+        return room(user) > 0;
+    return user->n_waiting < user->quota->limits.probes_waiting / WAITING_FEW_PART ||
+           user->n_waiting < room(user);
 }
 
 static int check_limits(const QuotaUser *user, Failure *failure)
@@ -186,7 +198,7 @@ static int check_limits(const QuotaUser *user, Failure *failure)
             failure, OUTCOME_LIMITS_EXCEEDED,
             "user %u has %u calls waiting or in flight, the limit (--user-probes=%u)",
             (unsigned)user->uid, user->n_charges, limits->user_probes);
-    if (is_root(user) ? room(user) == 0 : user->n_waiting >= room(user))
+    if (!may_wait(user))
         return failure_set(failure, OUTCOME_LIMITS_EXCEEDED,
                            "user %u has %u calls waiting, as many as there is room for "
                            "(--probes-waiting=%u)",

@@ -8,8 +8,8 @@
  * user may probe is a bucket of tokens, see token-bucket.h: who has none waits for one.
  *
  * Root is bound by nothing but the number of its waiting probes, which is not shared with the other
- * users: neither can keep the other out. Of theirs a user has no more than are free, so nobody
- * keeps the others out.
+ * users: neither can keep the other out. Of theirs a user has no more than are free,
+ * but always a few, so nobody keeps the others out.
  */
 
 #include <stdbool.h>

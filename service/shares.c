@@ -26,8 +26,9 @@ static Share *find(const Shares *shares, uid_t uid)
 bool shares_may_take(const Shares *shares, uid_t uid)
 {
     const Share *share = find(shares, uid);
+    unsigned held = share ? share->held : 0;
 
-    return (share ? share->held : 0) < shares->places - shares->taken;
+    return held < shares->places - shares->taken && (shares->most == 0 || held < shares->most);
 }
 
 int shares_take(Shares *shares, uid_t uid)

@@ -12,9 +12,10 @@
 
 typedef struct Share Share;
 
-/* Begins as zeros but for `places`; needs no end but that all was given back. */
+/* Begins as zeros but for `places` and `most`; needs no end but that all was given back. */
 typedef struct Shares {
     unsigned places; /* that there are */
+    unsigned most;   /* of those, that one user may have at all; 0 if that is as good as any */
     unsigned taken;  /* of those, by all users */
     Share *by_uid;
 } Shares;

@@ -11,9 +11,9 @@
 #define HOPS 30
 
 /* Connections of one user, each with a prompt: more than there are places for them (see
- * authority.h); and how many prompts one user has, if nobody else has any. */
+ * authority.h); and how many prompts one user has at a time. */
 #define CROWD 70
-#define PROMPTS 16
+#define PROMPTS 4
 
 #define NEIGHBOUR_UID 4404
 

@@ -285,6 +285,33 @@ static void test_root_and_others(void)
     stand_end(&stand);
 }
 
+/* However many users have taken all places together: each further one has a few. */
+static void test_few(void)
+{
+    enum { USERS = 20, PLACES = 2048, FEW = 2 };
+    static Charge *charges[USERS][PLACES];
+    QuotaUser *users[USERS];
+    unsigned n[USERS];
+    Limits limits = wide();
+    Stand stand;
+
+    limits.probes_waiting = PLACES;
+    stand_start(&stand, &limits);
+    for (unsigned i = 0; i < USERS; i++) {
+        users[i] = get(&stand, 1000 + i);
+        n[i] = fill(users[i], charges[i], PLACES);
+        g_assert_cmpuint(n[i], >=, FEW);
+    }
+    g_assert_cmpuint(n[0], ==, PLACES / 2);
+    g_assert_cmpuint(n[USERS - 1], ==, FEW);
+
+    for (unsigned i = 0; i < USERS; i++) {
+        free_all(charges[i], n[i]);
+        quota_user_unref(users[i]);
+    }
+    stand_end(&stand);
+}
+
 /* A user has no more places to wait in than are free: half alone, and the next half of the rest. */
 static void test_shares(void)
 {
@@ -765,6 +792,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/quota/root", test_root);
     g_test_add_func("/quota/root-and-others", test_root_and_others);
     g_test_add_func("/quota/shares", test_shares);
+    g_test_add_func("/quota/few", test_few);
     g_test_add_func("/quota/pace", test_pace);
     g_test_add_func("/quota/pace-two", test_pace_two);
     g_test_add_func("/quota/callbacks", test_callbacks);
