@@ -184,9 +184,15 @@ static void test_one_at_a_time(void)
     Answer answers[G_N_ELEMENTS(hosts)], marked;
     PromptScene scene;
 
-    prompt_scene_start(&scene, "return AUTH_SELF;", NULL, AGENT_WAIT);
+    prompt_scene_start(&scene, "return action.lookup('host') == '127.0.0.9' ? NO : AUTH_SELF;",
+                       NULL, AGENT_WAIT);
     for (unsigned i = 0; i < G_N_ELEMENTS(hosts); i++)
         probe_start(&answers[i], scene.user, CALL_INTERACTIVE, hosts[i], NULL);
+
+    /* A host that needs nobody to say no has nothing to do with those. */
+    prompt_scene_wait(&scene, G_N_ELEMENTS(hosts) + 1);
+    assert_refused(scene.user, CALL_INTERACTIVE, "127.0.0.9", NULL, ERROR_ACCESS_DENIED,
+                   "polkit says no");
 
     for (unsigned i = 0; i < G_N_ELEMENTS(hosts); i++) {
         unsigned n_done = 0;
@@ -239,6 +245,29 @@ static void test_one_at_a_time(void)
     prompt_scene_end(&scene);
 }
 
+/* Who calls after the rules have changed does not wait for a prompt from before. */
+static void test_rules_change(void)
+{
+    Answer answer;
+    PromptScene scene;
+
+    prompt_scene_start(&scene, "return AUTH_SELF;", NULL, AGENT_WAIT);
+    probe_start(&answer, scene.user, CALL_INTERACTIVE, "127.0.0.1", NULL);
+    agent_wait(&scene.agent, 1, 0);
+    polkit_set_rules(&scene.polkit, "return NO;");
+    assert_refused(scene.user, CALL_INTERACTIVE, "127.0.0.1", NULL, ERROR_ACCESS_DENIED,
+                   "polkit says no");
+    polkit_set_rules(&scene.polkit, "return YES;");
+    assert_granted(scene.user, CALL_INTERACTIVE, "127.0.0.1", NULL);
+    g_assert_false(answer.done);
+    agent_answer(&scene.agent, AGENT_NO);
+    call_wait(&answer);
+    assert_error(&answer, ERROR_ACCESS_DENIED, "polkit says no");
+    answer_clear(&answer);
+    g_assert_cmpuint(scene.agent.n_prompts, ==, 1);
+    prompt_scene_end(&scene);
+}
+
 /* Who does not authenticate is not shown one prompt after the other: what waits with the one that
  * was up is refused with it. What comes later is asked for anew. */
 static void test_refused_once(void)
@@ -277,6 +306,7 @@ static void add_tests(void)
     g_test_add_func("/authority/agent/many-hosts", test_many_hosts);
     g_test_add_func("/authority/agent/not-kept", test_not_kept);
     g_test_add_func("/authority/agent/one-at-a-time", test_one_at_a_time);
+    g_test_add_func("/authority/agent/rules-change", test_rules_change);
     g_test_add_func("/authority/agent/refused-once", test_refused_once);
 }
 
