@@ -23,8 +23,8 @@ typedef struct PromptScene {
 void prompt_scene_start(PromptScene *scene, const char *rules, const char *option,
                         AgentManner manner);
 
-/** prompt_scene_wait() - wait until the service has asked polkit @n questions, and has heard all
- * that polkit says to them at once. After a minute the test has failed. */
+/** prompt_scene_wait() - wait until the service has asked polkit @n questions, has heard all that
+ * polkit says to them at once, and asks no more. After a minute the test has failed. */
 void prompt_scene_wait(PromptScene *scene, unsigned n);
 
 /** prompt_scene_end() - stop whatever runs */
