@@ -49,12 +49,17 @@ static void sink(Deadlines *deadlines, size_t place)
     put(deadlines, place, deadline);
 }
 
+/*
+ * Has the timer come for the first deadline. If that was taken back or moved, it comes too early
+ * once, and is set then, which is cheaper than to set it each time: that is a system call.
+ */
 static void set_timer(Deadlines *deadlines)
 {
-    if (deadlines->n > 0)
-        (void)sd_event_source_set_time(deadlines->source, deadlines->heap[0]->usec);
-    (void)sd_event_source_set_enabled(deadlines->source,
-                                      deadlines->n > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
+    if (deadlines->n == 0 || deadlines->heap[0]->usec >= deadlines->timer_usec)
+        return;
+    deadlines->timer_usec = deadlines->heap[0]->usec;
+    (void)sd_event_source_set_time(deadlines->source, deadlines->timer_usec);
+    (void)sd_event_source_set_enabled(deadlines->source, SD_EVENT_ONESHOT);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -70,6 +75,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         deadlines_unset(deadlines, deadline);
         deadline->passed(deadline);
     }
+    deadlines->timer_usec = UINT64_MAX;
     set_timer(deadlines);
     return 0;
 }
@@ -78,7 +84,7 @@ int deadlines_init(Deadlines *deadlines, sd_event *event, int64_t priority)
 {
     int r;
 
-    *deadlines = (Deadlines){0};
+    *deadlines = (Deadlines){.timer_usec = UINT64_MAX};
     r = sd_event_add_time(event, &deadlines->source, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_timer,
                           deadlines);
     if (r >= 0)
@@ -116,8 +122,7 @@ int deadlines_set(Deadlines *deadlines, Deadline *deadline, uint64_t usec, deadl
     deadline->passed = passed;
     rise(deadlines, deadline->place);
     sink(deadlines, deadline->place);
-    if (deadlines->heap[0] == deadline)
-        set_timer(deadlines);
+    set_timer(deadlines);
     return 0;
 }
 
@@ -136,6 +141,4 @@ void deadlines_unset(Deadlines *deadlines, Deadline *deadline)
         rise(deadlines, place);
         sink(deadlines, last->place);
     }
-
-    /* The timer stays: it comes too early once, which is cheaper than to set it for each answer. */
 }

@@ -28,7 +28,8 @@ struct Deadline {
 typedef struct Deadlines {
     sd_event_source *source;
     Deadline **heap;
-    size_t n, size; /* set, and what there is room for */
+    size_t n, size;      /* set, and what there is room for */
+    uint64_t timer_usec; /* when the timer comes; UINT64_MAX if it does not */
 } Deadlines;
 
 /** deadlines_now() - CLOCK_MONOTONIC in microseconds, now and not when the loop last woke */
