@@ -15,21 +15,32 @@
  * Answers
  */
 
+/* What the request's answer is a reply to. */
+static int call_message(const Request *request, sd_bus_message **ret)
+{
+    const Caller *caller = request->caller;
+
+    return bus_call_message(&request->call, ret, caller->callers->bus, caller->name);
+}
+
 /* Sends REPLY if R says that it is whole, or else the error that R is. Whether the caller is still
  * there to read it is no matter. */
 static void send_reply(sd_bus_message *call, sd_bus_message *reply, int r)
 {
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
-    if (r < 0)
+    if (r < 0 && call)
         (void)sd_bus_reply_method_errno(call, r, NULL);
 }
 
 static void answer_failure(Request *request, const Failure *failure)
 {
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+
     request->caller->callers->statistics->errors[failure->outcome]++;
-    (void)sd_bus_reply_method_errorf(request->message, bus_error_name(failure->outcome), "%s",
-                                     failure->message);
+    if (call_message(request, &call) >= 0)
+        (void)sd_bus_reply_method_errorf(call, bus_error_name(failure->outcome), "%s",
+                                         failure->message);
 }
 
 static int append_mpls(sd_bus_message *reply, const ProbeResult *result)
@@ -64,7 +75,7 @@ static int append_details(sd_bus_message *reply, const ProbeResult *result, cons
 
 static void answer_probe(Request *request, const PacketReply *reply, const Failure *failure)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *message = NULL;
     char address[INET6_ADDRSTRLEN];
     ProbeResult result;
     int r;
@@ -76,7 +87,9 @@ static void answer_probe(Request *request, const PacketReply *reply, const Failu
 
     packet_reply_decode(&result, reply);
 
-    r = sd_bus_message_new_method_return(request->message, &message);
+    r = call_message(request, &call);
+    if (r >= 0)
+        r = sd_bus_message_new_method_return(call, &message);
     if (r >= 0)
         r = sd_bus_message_append(message, "bsds", (int)result.success, result.word, result.time_ms,
                                   result.responder);
@@ -85,12 +98,12 @@ static void answer_probe(Request *request, const PacketReply *reply, const Failu
     if (r >= 0)
         r = append_details(message, &result,
                            probe_target_format(&request->command.target, address));
-    send_reply(request->message, message, r);
+    send_reply(call, message, r);
 }
 
 static void answer_check_support(Request *request, const PacketReply *reply, const Failure *failure)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *message = NULL;
     int r;
 
     if (failure) {
@@ -98,15 +111,18 @@ static void answer_check_support(Request *request, const PacketReply *reply, con
         return;
     }
 
-    r = sd_bus_message_new_method_return(request->message, &message);
+    r = call_message(request, &call);
+    if (r >= 0)
+        r = sd_bus_message_new_method_return(call, &message);
     if (r >= 0)
         r = sd_bus_message_append(message, "b",
                                   (int)packet_reply_supported(&request->command, reply));
-    send_reply(request->message, message, r);
+    send_reply(call, message, r);
 }
 
 static void answer_open(Request *request, const PacketReply *reply, const Failure *failure)
 {
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     Failure useless;
 
     if (reply && !packet_reply_supported(&request->command, reply)) {
@@ -117,8 +133,8 @@ static void answer_open(Request *request, const PacketReply *reply, const Failur
     caller_set_session(request->caller, failure ? CALLER_SESSION_NONE : CALLER_SESSION_OPEN);
     if (failure)
         answer_failure(request, failure);
-    else
-        (void)sd_bus_reply_method_return(request->message, NULL);
+    else if (call_message(request, &call) >= 0)
+        (void)sd_bus_reply_method_return(call, NULL);
 }
 
 /*

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "call-stub.h"
 #include "hash.h"
 #include "local-address.h"
 #include "log.h"
@@ -196,14 +195,12 @@ static void request_authorize(Request *request)
     const PolkitDetails details = {.host = request->host,
                                    .protocol = probe_protocol_name(options->protocol),
                                    .mark = options->mark};
-    const bool interactive =
-        sd_bus_message_get_allow_interactive_authorization(request->message) > 0;
     Failure failure;
     int r;
 
     set_state(request, REQUEST_AUTHORIZING);
     request->grant.done = on_granted;
-    r = grants_get(&request->caller->grants, request->asking, &details, interactive,
+    r = grants_get(&request->caller->grants, request->asking, &details, request->call.interactive,
                    &request->grant);
     (void)refuse(request, r, &failure, "polkit cannot be asked");
 }
@@ -242,7 +239,7 @@ void request_on_identified(Request *request, const Failure *failure)
 }
 
 /* A request as it was asked for, of nobody yet. */
-static int request_new(Request **ret, const RequestSpec *spec, sd_bus_message *call)
+static int request_new(Request **ret, const RequestSpec *spec, sd_bus_message *message)
 {
     _cleanup_(freep) Request *request = NULL;
     int r;
@@ -250,15 +247,13 @@ static int request_new(Request **ret, const RequestSpec *spec, sd_bus_message *c
     request = calloc(1, sizeof(*request));
     if (!request)
         return -ENOMEM;
-    r = call_stub_new(&request->message, call);
+    r = bus_call_note(&request->call, message);
     if (r < 0)
         return r;
     if (spec->host) {
         request->host = strdup(spec->host);
-        if (!request->host) {
-            sd_bus_message_unref(request->message);
+        if (!request->host)
             return -ENOMEM;
-        }
     }
     request->state = REQUEST_IDENTIFYING;
     request->asking = spec->action;
@@ -320,7 +315,6 @@ Request *request_free(Request *request)
     names_leave(&request->name);
     scheduler_drop(request->job);
     charge_free(request->charge);
-    sd_bus_message_unref(request->message);
     free(request->host);
     free(request);
     callers_release(callers);

@@ -17,6 +17,7 @@
 #include <systemd/sd-bus.h>
 
 #include "authority.h"
+#include "bus-call.h"
 #include "caller.h"
 #include "outcome.h"
 #include "packet-protocol.h"
@@ -60,13 +61,13 @@ struct Request {
     RequestState state;
     bool in_session; /* of its caller */
     PacketCommand command;
-    char *host;              /* as it was given, of a probe */
-    Charge *charge;          /* from DELAYED on, until QUEUED: then it is the job's */
-    AuthorityAction asking;  /* what polkit is asked, while AUTHORIZING */
-    GrantWaiter grant;       /* then */
-    NamesWaiter name;        /* while RESOLVING */
-    Job *job;                /* while QUEUED */
-    sd_bus_message *message; /* to answer to: of the call only what that takes */
+    char *host;             /* as it was given, of a probe */
+    Charge *charge;         /* from DELAYED on, until QUEUED: then it is the job's */
+    AuthorityAction asking; /* what polkit is asked, while AUTHORIZING */
+    GrantWaiter grant;      /* then */
+    NamesWaiter name;       /* while RESOLVING */
+    Job *job;               /* while QUEUED */
+    BusCall call;           /* to answer to */
     request_answer_t answer;
 };
 
