@@ -102,6 +102,7 @@ static bool retire(Crew *crew)
     }
     if (crew->n_retiring == retiring_max(crew))
         return false;
+    worker_flush(crew->worker);
     crew->retiring[crew->n_retiring++] = TAKE_PTR(crew->worker);
     return true;
 }
@@ -211,6 +212,12 @@ int crew_get(Crew *crew, Worker **ret, Failure *failure)
     if (crew->worker && worker_has_room(crew->worker))
         *ret = crew->worker;
     return 0;
+}
+
+void crew_flush(Crew *crew)
+{
+    if (crew->worker)
+        worker_flush(crew->worker);
 }
 
 int crew_init(Crew *crew, Workplace *workplace, NumbersKind numbers, Restart *restart,

@@ -73,6 +73,9 @@ void crew_deinit(Crew *crew);
  */
 int crew_get(Crew *crew, Worker **ret, Failure *failure);
 
+/** crew_flush() - write what the worker was sent since crew_get() */
+void crew_flush(Crew *crew);
+
 /** crew_rest() - end the processes, which must have no jobs */
 void crew_rest(Crew *crew);
 

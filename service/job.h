@@ -50,10 +50,12 @@ struct Job {
     /* while IN_PROCESS */
     Worker *worker;
     PacketSlot slot;
-    Deadline deadline;  /* until it is answered for, then until the process hangs */
-    uint64_t hung_usec; /* when it hangs if it has not answered */
-    bool timed_out;     /* answered for by the deadline */
-    unsigned n_sent;    /* times that it was sent */
+    Deadline deadline;   /* until it is answered for, then until the process hangs */
+    uint64_t hung_usec;  /* when it hangs if it has not answered */
+    bool timed_out;      /* answered for by the deadline */
+    unsigned n_sent;     /* times that it was sent */
+    const char *misread; /* what its answer was, while it waits to be sent again */
+    Job *prev, *next;    /* then, in the worker's list */
 };
 
 /**

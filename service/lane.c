@@ -146,6 +146,7 @@ void lane_dispatch(Lane *lane)
             break;
         send_job(lane, worker, CONTAINER_OF(item, Job, item));
     }
+    crew_flush(&lane->crew);
 }
 
 /*

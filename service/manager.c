@@ -245,8 +245,8 @@ static int setup_event(Manager *manager, const char *packet_command, const Limit
     if (r >= 0)
         r = resolver_new(&manager->resolver, manager->event, limits, &manager->statistics);
     if (r >= 0)
-        r = scheduler_new(&manager->scheduler, manager->event, packet_command, &manager->statistics,
-                          on_packet_started, manager);
+        r = scheduler_new(&manager->scheduler, manager->event, packet_command, limits,
+                          &manager->statistics, on_packet_started, manager);
     if (r < 0)
         log_message(LOG_ERR, "cannot set up the event loop: %s", strerror(-r));
     return r;

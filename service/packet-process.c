@@ -59,7 +59,17 @@ fail(PacketProcess *process, const char *format, ...)
     packet_process_fail(process, reason);
 }
 
-static void log_lost(PacketProcess *process, const char *reason, unsigned n_commands)
+static unsigned callers_commands(const PacketProcess *process)
+{
+    PacketSlot *slot, *next;
+    unsigned n = 0;
+
+    HASH_ITER (by_token, process->slots, slot, next)
+        n += !slot->ours;
+    return n;
+}
+
+static void log_lost(PacketProcess *process, const char *reason)
 {
     char pid[16];
     const LogField fields[] = {
@@ -73,7 +83,7 @@ static void log_lost(PacketProcess *process, const char *reason, unsigned n_comm
         process->statistics->processes_lost++;
     snprintf(pid, sizeof(pid), "%d", (int)process->child.pid);
     log_event(LOG_NOTICE, fields, ELEMENTS(fields), "mtr-packet %s [%s] %s; %u commands in it fail",
-              process->name, pid, reason, n_commands);
+              process->name, pid, reason, callers_commands(process));
 }
 
 /* Ends the process: no answer of its can come after this. Its commands fail. */
@@ -103,8 +113,7 @@ void packet_process_fail(PacketProcess *process, const char *reason)
     if (process->lost)
         return;
 
-    log_lost(process, reason,
-             HASH_CNT(by_token, process->slots) - packet_start_unanswered(process->start_commands));
+    log_lost(process, reason);
     failure_set(&failure, OUTCOME_PROCESS, "mtr-packet (%s) %s", process->name, reason);
     end_process(process, &failure);
     process->events->lost(process->userdata, !process->started, &failure);
@@ -292,7 +301,7 @@ int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCo
 
 bool packet_process_has_room(const PacketProcess *process)
 {
-    return process->started && !process->ended && !process->lost && process->commands.length == 0 &&
+    return process->started && !process->ended && !process->lost && !process->commands.is_full &&
            HASH_CNT(by_token, process->slots) < PACKET_PROCESS_SLOTS_MAX;
 }
 
@@ -417,14 +426,10 @@ PacketProcess *packet_process_free(PacketProcess *process)
     return NULL;
 }
 
-void packet_process_hold(PacketProcess *process)
+void packet_process_flush(PacketProcess *process)
 {
-    write_queue_hold(&process->commands);
-}
-
-void packet_process_release(PacketProcess *process)
-{
-    write_queue_release(&process->commands);
+    if (!process->lost)
+        write_queue_flush(&process->commands);
 }
 
 bool packet_process_is_ready(const PacketProcess *process)

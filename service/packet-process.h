@@ -56,6 +56,7 @@ typedef void (*packet_slot_done_t)(PacketSlot *slot, const PacketReply *reply,
  * `done` is called. */
 struct PacketSlot {
     packet_slot_done_t done;
+    bool ours;                    /* no caller's: nobody counts it */
     const PacketCommand *command; /* borrowed while it is in a process */
     int token;                    /* 0 unless it is */
     uint64_t sent_usec;           /* CLOCK_MONOTONIC */
@@ -122,17 +123,18 @@ bool packet_process_has_room(const PacketProcess *process);
  * @slot: its `done` set; called later, never from here
  * @command: borrowed until the slot is done
  *
- * A pipe that is full does not block: what it does not take waits here.
+ * It goes out with the next packet_process_flush().
  *
  * Return: 0 or -ENOMEM.
  */
 int packet_process_send(PacketProcess *process, PacketSlot *slot, const PacketCommand *command);
 
-/** packet_process_hold() - write nothing until packet_process_release(): many commands at once */
-void packet_process_hold(PacketProcess *process);
-
-/** packet_process_release() - write what was sent meanwhile, and from now on at once */
-void packet_process_release(PacketProcess *process);
+/**
+ * packet_process_flush() - write the commands that were sent
+ *
+ * A pipe that is full does not block: what it does not take waits here.
+ */
+void packet_process_flush(PacketProcess *process);
 
 /** packet_process_is_ready() - whether it has answered its first questions */
 bool packet_process_is_ready(const PacketProcess *process);

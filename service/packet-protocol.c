@@ -169,10 +169,16 @@ static bool connects(const PacketCommand *command)
            (command->options.protocol == PROBE_TCP || command->options.protocol == PROBE_SCTP);
 }
 
-bool packet_reply_misread(const PacketCommand *command, const PacketReply *reply)
+const char *packet_reply_misread(const PacketCommand *command, const PacketReply *reply)
 {
-    return connects(command) && reply->n_arguments == 0 &&
-           (strcmp(reply->word, "no-route") == 0 || strcmp(reply->word, "no-route-host") == 0);
+    static const char *const words[] = {"no-route", "no-route-host"};
+
+    if (!connects(command) || reply->n_arguments > 0)
+        return NULL;
+    for (size_t i = 0; i < ELEMENTS(words); i++)
+        if (strcmp(reply->word, words[i]) == 0)
+            return words[i];
+    return NULL;
 }
 
 bool packet_reply_used_numbers(const PacketCommand *command, const PacketReply *reply)

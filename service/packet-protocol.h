@@ -141,13 +141,13 @@ const char *packet_reply_distrust(const PacketCommand *command, const PacketRepl
                                   uint64_t span_usec);
 
 /**
- * packet_reply_misread() - whether a reply may be another than it says
+ * packet_reply_misread() - the word of a reply that may be another than it says, or NULL
  *
  * That a TCP or SCTP probe expired comes to mtr-packet twice, with the router's name and without.
  * If it sees the second first, it says `no-route` and nothing else; which it also says if there is
  * no route.
  */
-bool packet_reply_misread(const PacketCommand *command, const PacketReply *reply);
+const char *packet_reply_misread(const PacketCommand *command, const PacketReply *reply);
 
 /**
  * packet_reply_used_numbers() - whether the probe used up more sequence numbers than its own

@@ -42,16 +42,15 @@ static int skip(PacketStart *start)
 {
     int r = 0;
 
-    packet_process_hold(start->process);
     for (unsigned i = 0; r >= 0 && i < SKIPS_MAX && start->n_skip > 0; i++) {
-        start->skips[i] = (Skip){.slot.done = on_skipped, .start = start};
+        start->skips[i] = (Skip){.slot = {.done = on_skipped, .ours = true}, .start = start};
         r = packet_process_send(start->process, &start->skips[i].slot, &skip_command);
         if (r >= 0) {
             start->n_unanswered++;
             start->n_skip--;
         }
     }
-    packet_process_release(start->process);
+    packet_process_flush(start->process);
     return r;
 }
 
@@ -117,13 +116,15 @@ int packet_start_begin(PacketStart *start)
         Question *question = &start->questions[i];
         int r;
 
-        *question = (Question){.slot.done = on_answer, .start = start, .number = i};
+        *question =
+            (Question){.slot = {.done = on_answer, .ours = true}, .start = start, .number = i};
         question->command = packet_support_question(i);
         r = packet_process_send(start->process, &question->slot, &question->command);
         if (r < 0)
             return r;
         start->n_unanswered++;
     }
+    packet_process_flush(start->process);
     return 0;
 }
 
@@ -131,11 +132,6 @@ PacketStart *packet_start_free(PacketStart *start)
 {
     free(start);
     return NULL;
-}
-
-unsigned packet_start_unanswered(const PacketStart *start)
-{
-    return start ? start->n_unanswered : 0;
 }
 
 const PacketSupport *packet_start_support(const PacketStart *start)

@@ -34,8 +34,5 @@ int packet_start_begin(PacketStart *start);
  * NULL */
 PacketStart *packet_start_free(PacketStart *start);
 
-/** packet_start_unanswered() - how many of its commands the process has */
-unsigned packet_start_unanswered(const PacketStart *start);
-
 /** packet_start_support() - what was answered so far */
 const PacketSupport *packet_start_support(const PacketStart *start);

@@ -59,7 +59,8 @@ static void on_go(void *userdata)
 }
 
 int scheduler_new(Scheduler **ret, sd_event *event, const char *packet_command,
-                  Statistics *statistics, worker_started_t started, void *userdata)
+                  const Limits *limits, Statistics *statistics, worker_started_t started,
+                  void *userdata)
 {
     _cleanup_(scheduler_freep) Scheduler *scheduler = NULL;
     Workplace *workplace;
@@ -76,6 +77,7 @@ int scheduler_new(Scheduler **ret, sd_event *event, const char *packet_command,
     workplace = &scheduler->workplace;
     workplace->event = event;
     workplace->packet_command = scheduler->packet_command;
+    workplace->burst = limits->burst;
     workplace->statistics = statistics;
     workplace->started = started;
     workplace->userdata = userdata;

@@ -20,6 +20,7 @@
 
 #include "job.h"
 #include "packet-protocol.h"
+#include "service-limits.h"
 #include "statistics.h"
 #include "util.h"
 #include "worker.h"
@@ -31,13 +32,15 @@ typedef struct Scheduler Scheduler;
  * @ret: the scheduler, only on success
  * @event: the loop it lives on; borrowed for its whole life
  * @packet_command: see packet_spawn(); copied
+ * @limits: of these `burst` counts; not kept
  * @statistics: where it counts; borrowed for its whole life
  * @started, @userdata: told each time that a process is ready
  *
  * Return: 0 or a negative errno.
  */
 int scheduler_new(Scheduler **ret, sd_event *event, const char *packet_command,
-                  Statistics *statistics, worker_started_t started, void *userdata);
+                  const Limits *limits, Statistics *statistics, worker_started_t started,
+                  void *userdata);
 
 /**
  * scheduler_free() - end the processes

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pace.h"
 #include "util.h"
 
 static const struct {
@@ -66,6 +67,13 @@ static const struct {
      8192,
      1,
      65536},
+    {"burst",
+     "N",
+     {"Commands given to an mtr-packet at once, before it", "says that it has done them"},
+     offsetof(Limits, burst),
+     PACE_BURST_DEFAULT,
+     1,
+     PACE_BURST_MAX},
     {"answer-timeout",
      "SECONDS",
      {"How long polkit may take to answer"},

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * How much one user may have of the service, and all together: the administrator's to say, by
- * options of the service. One table has the names, ranges, defaults and the text of --help.
+ * How much one user may have of the service, and all together, and how much of it goes to
+ * mtr-packet at once: the administrator's to say, by options of the service. One table has the
+ * names, ranges, defaults and the text of --help.
  */
 
 #include "outcome.h"
@@ -16,6 +17,7 @@ typedef struct Limits {
     unsigned user_lookups_waiting; /* names that wait for that; root's too */
     unsigned lookups;              /* names of all users that are looked up at a time */
     unsigned probes_waiting;       /* of root, and of all others together */
+    unsigned burst;                /* probes given to an mtr-packet at once, see pace.h */
     unsigned answer_timeout;       /* seconds in which polkit must answer */
     unsigned prompt_timeout;       /* and the user whom it asks to authenticate */
 } Limits;

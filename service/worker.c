@@ -8,9 +8,11 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "answers.h"
 #include "hash.h"
 #include "log.h"
 #include "number-sight.h"
+#include "pace.h"
 #include "shares.h"
 
 /* How long past its own timeout mtr-packet may owe an answer before it counts as hung, in
@@ -20,20 +22,11 @@
 /* Tries for a process id whose low 16 bits are nobody else's. */
 #define PID_TRIES 8
 
-/* How long a process's id is nobody else's after it has ended, in microseconds: as long as a probe
- * may be waited for. */
-#define PID_KEPT_USEC (60 * 1000 * 1000ULL)
-
 /* How often a probe is sent while its answer may be misread. One in a hundred is. */
 #define SENT_MAX 4
 
-/* Answers that are kept. Callers think the questions up, so there is a bound. */
-#define KNOWN_MAX 64
-
-typedef struct Known {
-    char feature[PACKET_FEATURE_MAX + 1];
-    bool supported;
-} Known;
+/* What counts of a probe whose size was not given: mtr-packet's own default. */
+#define PROBE_SIZE 64
 
 struct Worker {
     Workplace *workplace;
@@ -49,9 +42,9 @@ struct Worker {
     NumberSight sight;
     PacketSlot sight_slot;
     Shares shares; /* of places for jobs */
-
-    Known known[KNOWN_MAX];
-    unsigned n_known;
+    Pace pace;
+    Job *again; /* those to be sent again, in this order; they keep their places */
+    Answers answers;
 };
 
 /*
@@ -96,6 +89,15 @@ static void look(Worker *worker)
         worker->n_looks++;
 }
 
+/* The bytes of packets that a command has mtr-packet send. */
+static unsigned packet_size(const PacketCommand *command)
+{
+    if (command->kind != PACKET_SEND_PROBE)
+        return 0;
+    return command->options.size == PROBE_OPTION_UNSET ? PROBE_SIZE
+                                                       : (unsigned)command->options.size;
+}
+
 static void note_sent(Worker *worker, Job *job)
 {
     job->n_sent++;
@@ -104,6 +106,7 @@ static void note_sent(Worker *worker, Job *job)
         worker->n_used++;
     if (job_is_probe(job))
         worker->workplace->statistics->probes_sent++;
+    pace_note_sent(&worker->pace, &job->slot, packet_size(&job->command));
     look(worker);
 }
 
@@ -174,60 +177,17 @@ static int set_deadline(Worker *worker, Job *job)
  * The answers
  */
 
-static void note_answer(Worker *worker, const Job *job, const PacketReply *reply)
-{
-    Known *known;
-    bool supported;
-
-    if (worker->n_known == KNOWN_MAX || worker_knows(worker, job->command.feature, &supported))
-        return;
-    known = &worker->known[worker->n_known++];
-    memcpy(known->feature, job->command.feature, sizeof(known->feature));
-    known->supported = packet_reply_supported(&job->command, reply);
-}
-
 bool worker_knows(const Worker *worker, const char *feature, bool *ret_supported)
 {
     if (!packet_process_is_ready(worker->process))
         return false;
-    if (packet_support_knows(packet_process_support(worker->process), feature, ret_supported))
-        return true;
-
-    for (unsigned i = 0; i < worker->n_known; i++) {
-        if (strcmp(worker->known[i].feature, feature) == 0) {
-            *ret_supported = worker->known[i].supported;
-            return true;
-        }
-    }
-    return false;
+    return packet_support_knows(packet_process_support(worker->process), feature, ret_supported) ||
+           answers_know(&worker->answers, feature, ret_supported);
 }
 
-/*
- * Sends a probe again whose answer may be misread. It is the same probe: it keeps its place and its
- * deadline. False if it cannot be, or was often enough.
- */
-static bool send_again(Worker *worker, Job *job)
+/* A job is out of the process. */
+static void leave(Worker *worker, Job *job, const PacketReply *reply, const Failure *failure)
 {
-    if (!job->done || job->timed_out || job->n_sent == SENT_MAX ||
-        worker->n_used >= worker->numbers.life + NUMBERS_AGAIN ||
-        !packet_process_has_room(worker->process) ||
-        packet_process_send(worker->process, &job->slot, &job->command) < 0)
-        return false;
-    job->hung_usec = hung_usec(job);
-    note_sent(worker, job);
-    return true;
-}
-
-static void on_slot_done(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
-{
-    Job *job = CONTAINER_OF(slot, Job, slot);
-    Worker *worker = job->worker;
-
-    if (reply && packet_reply_misread(&job->command, reply) && send_again(worker, job))
-        return;
-    if (reply && packet_reply_used_numbers(&job->command, reply))
-        worker->n_used = worker->numbers.life;
-
     deadlines_unset(&worker->workplace->deadlines, &job->deadline);
     shares_give_back(&worker->shares, job->uid);
     job->worker = NULL;
@@ -238,10 +198,79 @@ static void on_slot_done(PacketSlot *slot, const PacketReply *reply, const Failu
         if (reply && !job->timed_out)
             note_result(worker, job, reply->word);
     } else if (reply) {
-        note_answer(worker, job, reply);
+        answers_note(&worker->answers, job->command.feature,
+                     packet_reply_supported(&job->command, reply));
     }
 
     worker->events->done(worker->userdata, worker, job, reply, failure);
+}
+
+/* Whether a probe whose answer may be misread should be sent again. */
+static bool may_send_again(const Worker *worker, const Job *job)
+{
+    return job->done && !job->timed_out && job->n_sent < SENT_MAX &&
+           worker->n_used < worker->numbers.life + NUMBERS_AGAIN;
+}
+
+/* There is room for another probe, whoever it is of. */
+static bool has_room(const Worker *worker)
+{
+    return packet_process_has_room(worker->process) && pace_has_room(&worker->pace);
+}
+
+/*
+ * Sends a probe again. It is the same probe: it keeps its place and its deadline. If that is not
+ * wanted any more, or cannot be, its answer holds.
+ */
+static void send_again(Worker *worker, Job *job)
+{
+    const PacketReply misread = {.word = job->misread};
+
+    if (!may_send_again(worker, job) ||
+        packet_process_send(worker->process, &job->slot, &job->command) < 0) {
+        leave(worker, job, &misread, NULL);
+        return;
+    }
+    job->hung_usec = hung_usec(job);
+    note_sent(worker, job);
+}
+
+/* Those that have waited for it are sent again, while there is room. */
+static void go_on_again(Worker *worker)
+{
+    while (worker->again && has_room(worker)) {
+        Job *job = worker->again;
+
+        DL_DELETE(worker->again, job);
+        send_again(worker, job);
+    }
+}
+
+/* They fail with the process, as those do that are in it. */
+static void fail_again(Worker *worker, const Failure *failure)
+{
+    while (worker->again) {
+        Job *job = worker->again;
+
+        DL_DELETE(worker->again, job);
+        leave(worker, job, NULL, failure);
+    }
+}
+
+static void on_slot_done(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
+{
+    Job *job = CONTAINER_OF(slot, Job, slot);
+    Worker *worker = job->worker;
+
+    pace_note_answered(&worker->pace, slot);
+    if (reply && packet_reply_used_numbers(&job->command, reply))
+        worker->n_used = worker->numbers.life;
+
+    job->misread = reply ? packet_reply_misread(&job->command, reply) : NULL;
+    if (job->misread && may_send_again(worker, job))
+        DL_APPEND(worker->again, job); /* until all that has come was read */
+    else
+        leave(worker, job, reply, failure);
 }
 
 /*
@@ -257,17 +286,39 @@ static void on_ready(void *userdata)
     worker->events->room(worker->userdata, worker);
 }
 
+/* Gives it what it may have. */
 static void on_room(void *userdata)
 {
     Worker *worker = userdata;
 
-    worker->events->room(worker->userdata, worker);
+    go_on_again(worker);
+    worker_flush(worker);
+    if (worker_has_room(worker))
+        worker->events->room(worker->userdata, worker);
 }
+
+static void on_pace_room(Pace *pace)
+{
+    on_room(CONTAINER_OF(pace, Worker, pace));
+}
+
+static void on_pace_hangs(Pace *pace)
+{
+    worker_fail(CONTAINER_OF(pace, Worker, pace), "hangs: it did not answer a question within 5 s");
+}
+
+/* The next burst is on its way before what came with the barrier's answer is handled: mtr-packet
+ * need not wait for that. */
+static const PaceEvents pace_events = {
+    .room = on_pace_room,
+    .hangs = on_pace_hangs,
+};
 
 static void on_lost(void *userdata, bool at_start, const Failure *failure)
 {
     Worker *worker = userdata;
 
+    fail_again(worker, failure);
     worker->events->lost(worker->userdata, worker, at_start, failure);
 }
 
@@ -280,25 +331,12 @@ static const PacketProcessEvents process_events = {
 /* Whether another's packets have, or had until lately, the same id as this process's. */
 static bool pid_is_taken(const Workplace *workplace, pid_t pid)
 {
-    uint64_t now = deadlines_now();
     const Worker *other;
 
     DL_FOREACH (workplace->workers, other)
-        if ((uint16_t)packet_process_pid(other->process) == (uint16_t)pid)
+        if (packet_ids_same(packet_process_pid(other->process), pid))
             return true;
-    for (unsigned i = 0; i < WORKPLACE_ENDED_MAX && i < workplace->n_ended; i++) {
-        const EndedProcess *ended = &workplace->ended[i];
-
-        if ((uint16_t)ended->pid == (uint16_t)pid && now - ended->usec < PID_KEPT_USEC)
-            return true;
-    }
-    return false;
-}
-
-static void note_ended(Workplace *workplace, pid_t pid)
-{
-    workplace->ended[workplace->n_ended++ % WORKPLACE_ENDED_MAX] =
-        (EndedProcess){pid, deadlines_now()};
+    return packet_ids_taken(&workplace->ids, pid, deadlines_now());
 }
 
 /* Starts processes until one has an id of its own. Those before it stay until then: so their ids
@@ -352,10 +390,13 @@ int worker_new(Worker **ret, Workplace *workplace, const Numbers *numbers,
     worker->shares.places = PACKET_PROCESS_SLOTS_MAX;
     worker->sight.seen = on_seen;
     worker->sight_slot.done = on_sight_answered;
+    worker->sight_slot.ours = true;
 
     r = start(worker, failure);
     if (r != 0)
         return r;
+    pace_init(&worker->pace, worker->process, &workplace->deadlines, workplace->burst,
+              &pace_events);
 
     DL_APPEND(workplace->workers, worker);
     *ret = TAKE_PTR(worker);
@@ -364,13 +405,18 @@ int worker_new(Worker **ret, Workplace *workplace, const Numbers *numbers,
 
 Worker *worker_free(Worker *worker)
 {
+    Failure failure;
+
     if (!worker)
         return NULL;
 
     number_sight_end(&worker->sight);
     if (worker->n_used > 0)
-        note_ended(worker->workplace, packet_process_pid(worker->process));
+        packet_ids_note_ended(&worker->workplace->ids, packet_process_pid(worker->process),
+                              deadlines_now());
     packet_process_free(worker->process);
+    failure_set(&failure, OUTCOME_PROCESS, "mtr-packet is ended");
+    fail_again(worker, &failure);
     assert(worker_idle(worker));
     DL_DELETE(worker->workplace->workers, worker);
     free(worker);
@@ -384,7 +430,7 @@ void worker_fail(Worker *worker, const char *reason)
 
 bool worker_has_room(const Worker *worker)
 {
-    return !worker_used_up(worker) && packet_process_has_room(worker->process);
+    return !worker_used_up(worker) && has_room(worker) && !worker->again;
 }
 
 bool worker_may_take(const Worker *worker, uid_t uid)
@@ -416,6 +462,11 @@ int worker_send(Worker *worker, Job *job)
         worker->workplace->n_in_flight++;
     note_sent(worker, job);
     return 0;
+}
+
+void worker_flush(Worker *worker)
+{
+    packet_process_flush(worker->process);
 }
 
 const Numbers *worker_numbers(const Worker *worker)

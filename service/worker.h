@@ -15,6 +15,7 @@
 #include "job.h"
 #include "numbers.h"
 #include "outcome.h"
+#include "packet-ids.h"
 #include "packet-process.h"
 #include "statistics.h"
 #include "udp-turns.h"
@@ -22,27 +23,18 @@
 
 typedef void (*worker_started_t)(void *userdata, const PacketSupport *support);
 
-/* Processes that have ended, the latest of them: answers to their probes may still be on the way.
- */
-#define WORKPLACE_ENDED_MAX 64
-
-typedef struct EndedProcess {
-    pid_t pid;
-    uint64_t usec; /* when; CLOCK_MONOTONIC */
-} EndedProcess;
-
 /* What all workers share; its owner fills it in. */
 typedef struct Workplace {
     sd_event *event;
     const char *packet_command; /* see packet_spawn() */
+    unsigned burst;             /* see pace.h */
     Deadlines deadlines;        /* of the jobs in processes, and of lanes */
     UdpTurns turns;
     Statistics *statistics;
     worker_started_t started; /* told each time that a process is ready */
     void *userdata;
-    Worker *workers; /* all there are; they register themselves */
-    EndedProcess ended[WORKPLACE_ENDED_MAX];
-    unsigned n_ended;     /* of all time; the latest is at (n_ended - 1) % WORKPLACE_ENDED_MAX */
+    Worker *workers;      /* all there are; they register themselves */
+    PacketIds ids;        /* of those that there were */
     unsigned n_in_flight; /* probes in all of them */
     unsigned n_queued;    /* and before them */
 } Workplace;
@@ -90,11 +82,14 @@ bool worker_has_room(const Worker *worker);
 bool worker_may_take(const Worker *worker, uid_t uid);
 
 /**
- * worker_send() - give the process a job; its deadline runs from here
+ * worker_send() - give the process a job, with the next worker_flush(); its deadline runs from here
  *
  * Return: 0 or -ENOMEM, when the job is where it was.
  */
 int worker_send(Worker *worker, Job *job);
+
+/** worker_flush() - write what was sent */
+void worker_flush(Worker *worker);
 
 /** worker_numbers() - what the process has of them */
 const Numbers *worker_numbers(const Worker *worker);

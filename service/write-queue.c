@@ -21,7 +21,7 @@ static void give_up(WriteQueue *queue)
     queue->broken(queue->userdata);
 }
 
-static void flush(WriteQueue *queue)
+static void write_some(WriteQueue *queue)
 {
     ssize_t n;
 
@@ -37,7 +37,10 @@ static void flush(WriteQueue *queue)
         queue->length -= (size_t)n;
         memmove(queue->data, queue->data + n, queue->length);
     }
-    (void)sd_event_source_set_io_events(queue->source, queue->length > 0 ? EPOLLOUT : 0);
+    if (queue->is_full == (queue->length > 0))
+        return;
+    queue->is_full = queue->length > 0;
+    (void)sd_event_source_set_io_events(queue->source, queue->is_full ? EPOLLOUT : 0);
 }
 
 static int on_event(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -49,8 +52,8 @@ static int on_event(sd_event_source *source, int fd, uint32_t revents, void *use
         return 0;
     }
 
-    flush(queue);
-    if (queue->length == 0 && !queue->is_broken)
+    write_some(queue);
+    if (!queue->is_full && !queue->is_broken)
         queue->written(queue->userdata);
     return 0;
 }
@@ -93,21 +96,13 @@ char *write_queue_reserve(WriteQueue *queue, size_t size)
 
 void write_queue_commit(WriteQueue *queue, size_t size)
 {
-    size_t waited = queue->length;
-
     queue->length += size;
-    if (waited == 0 && !queue->held)
-        flush(queue);
 }
 
-void write_queue_hold(WriteQueue *queue)
+void write_queue_flush(WriteQueue *queue)
 {
-    queue->held = true;
-}
-
-void write_queue_release(WriteQueue *queue)
-{
-    queue->held = false;
-    if (queue->length > 0 && !queue->is_broken)
-        flush(queue);
+    if (queue->is_broken)
+        queue->length = 0;
+    else if (queue->length > 0 && !queue->is_full)
+        write_some(queue);
 }

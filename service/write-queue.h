@@ -25,7 +25,7 @@ typedef struct WriteQueue {
     write_queue_broken_t broken;
     void *userdata;
     bool is_broken;
-    bool held;               /* what is committed waits for write_queue_release() */
+    bool is_full;            /* the descriptor takes no more now */
     sd_event_source *source; /* for room while something waits, and for the end always */
     char *data;
     size_t length, size; /* bytes that wait, and that `data` has room for */
@@ -34,7 +34,7 @@ typedef struct WriteQueue {
 /**
  * write_queue_init() - begin to write to @fd
  * @written: called from the loop
- * @broken: called when the other end is closed, perhaps from within write_queue_commit()
+ * @broken: called when the other end is closed, perhaps from within write_queue_flush()
  *
  * Return: 0 or a negative errno; either way write_queue_deinit() cleans up.
  */
@@ -51,15 +51,9 @@ void write_queue_deinit(WriteQueue *queue);
  */
 char *write_queue_reserve(WriteQueue *queue, size_t size);
 
-/**
- * write_queue_commit() - @size bytes stand in the room reserved: send them
- *
- * They follow what waits.
- */
+/** write_queue_commit() - @size bytes stand in the room reserved: they follow what waits, and go
+ * out with the next write_queue_flush() */
 void write_queue_commit(WriteQueue *queue, size_t size);
 
-/** write_queue_hold() - write nothing until write_queue_release(): one write for many commits */
-void write_queue_hold(WriteQueue *queue);
-
-/** write_queue_release() - write what waits, see write_queue_hold() */
-void write_queue_release(WriteQueue *queue);
+/** write_queue_flush() - write what waits: one write for many commits */
+void write_queue_flush(WriteQueue *queue);

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -23,12 +22,22 @@
 #define HELD_MAX 4096
 #define LINE_SIZE 4096
 
+/* Answers. */
+#define REPLY "reply ip-4 127.0.0.1 round-trip-time 1"
+#define NO_ROUTE "no-route"
+
 typedef struct Fake {
     const char *name;               /* that it was started by */
     unsigned n_probes, n_questions; /* that it was given */
     unsigned n_skipped;             /* numbers that it was told to skip */
-    int held[HELD_MAX];
+    struct {
+        int token;
+        const char *answer;
+    } held[HELD_MAX];
     unsigned n_held;
+    bool full;             /* of as many as one user may have in flight */
+    unsigned n_burst;      /* probes since the last question */
+    unsigned largest;      /* of such bursts */
     char input[LINE_SIZE]; /* read and not yet handled */
     size_t n_input;
 } Fake;
@@ -51,63 +60,77 @@ static void release(Fake *fake)
 {
     unsigned n = fake->n_held;
 
-    while (fake->n_held > 0)
-        printf("%d reply ip-4 127.0.0.1 round-trip-time 1 held %u\n", fake->held[--fake->n_held],
-               n);
+    for (unsigned i = 0; i < n; i++)
+        printf("%d %s held %u\n", fake->held[i].token, fake->held[i].answer, n);
+    fake->n_held = 0;
+    fake->full = false;
 }
 
-/* Holds a probe's answer back. At as many as one user may have in flight, it sees whether there are
- * more, and answers all. */
+/* What is held with this word has no arguments. */
+static void release_no_route(Fake *fake)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < fake->n_held; i++) {
+        if (strcmp(fake->held[i].answer, NO_ROUTE) == 0)
+            printf("%d %s\n", fake->held[i].token, NO_ROUTE);
+        else
+            fake->held[n++] = fake->held[i];
+    }
+    fake->n_held = n;
+}
+
+static void add_held(Fake *fake, int token, const char *answer)
+{
+    if (fake->n_held == HELD_MAX)
+        exit(7);
+    fake->held[fake->n_held].token = token;
+    fake->held[fake->n_held++].answer = answer;
+}
+
+/* Holds a probe's answer back. At as many as one user may have in flight, it sees for a while
+ * whether there are more, and answers all. */
 static void hold(Fake *fake, int token)
 {
-    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-
-    fake->held[fake->n_held++] = token;
-    if (fake->n_held < FAKE_HELD_MAX)
+    if (fake->full) {
+        printf("%d too-many\n", token);
         return;
-
-    /* The time in which one too many would show; if the machine is slower, it is missed, not
-     * invented. */
-    if (poll(&input, 1, 300) > 0)
-        printf("%d too-many\n", fake->held[--fake->n_held]);
-    release(fake);
+    }
+    add_held(fake, token, REPLY);
+    fake->full = fake->n_held >= FAKE_HELD_MAX;
 }
 
 /* Keeps a probe's answer back until SIGUSR1, which is let in by next_line() only. */
-static void keep(Fake *fake, int token)
+static void keep(Fake *fake, int token, const char *answer)
 {
     sigset_t release_signal;
 
     sigemptyset(&release_signal);
     sigaddset(&release_signal, SIGUSR1);
     sigprocmask(SIG_BLOCK, &release_signal, NULL);
-    if (fake->n_held == HELD_MAX)
-        exit(7);
-    fake->held[fake->n_held++] = token;
+    add_held(fake, token, answer);
 }
 
-/*
- * Reads nothing until the pipe is full and has been for a while: whoever writes must wait, and not
- * block. Gives up after ten seconds.
- */
-static void wait_for_full_pipe(void)
+/* Reads no further for a while, and says how many lines lie there then. */
+static void stall(Fake *fake, int token)
 {
-    unsigned n_same = 0;
-    int size = 0, last;
+    unsigned n_lines = 0;
+    ssize_t n;
 
-    for (unsigned i = 0; n_same < 30 && i < 1000; i++) {
-        poll(NULL, 0, 10); /* nothing tells that a pipe is full */
-        last = size;
-        if (ioctl(STDIN_FILENO, FIONREAD, &size) < 0)
-            exit(EXIT_FAILURE);
-        n_same = size == last && size > 60000 ? n_same + 1 : 0;
+    poll(NULL, 0, 300); /* if that is not enough, what is looked for is missed, not invented */
+    if (poll(&(struct pollfd){.fd = STDIN_FILENO, .events = POLLIN}, 1, 0) > 0) {
+        n = read(STDIN_FILENO, fake->input + fake->n_input, sizeof(fake->input) - fake->n_input);
+        if (n > 0)
+            fake->n_input += (size_t)n;
     }
-    if (n_same < 30)
-        exit(6);
+    for (size_t i = 0; i < fake->n_input; i++)
+        n_lines += fake->input[i] == '\n';
+    printf("%d stalled lines %u\n", token, n_lines);
 }
 
-/* Says what it is: its pid, how many probes and questions it was given, numbers skipped,
- * descriptors, their limit, blocked and ignored signals, capabilities, environment. */
+/* Says what it is: its pid, how many probes and questions it was given, the most probes between two
+ * questions, numbers skipped, descriptors, their limit, blocked and ignored signals, capabilities,
+ * environment. */
 static void inspect(const Fake *fake, int token)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -115,8 +138,8 @@ static void inspect(const Fake *fake, int token)
     char line[256];
     FILE *status;
 
-    printf("%d inspected pid %d probes %u questions %u skipped %u fds ", token, getpid(),
-           fake->n_probes, fake->n_questions, fake->n_skipped);
+    printf("%d inspected pid %d probes %u questions %u burst %u skipped %u fds ", token, getpid(),
+           fake->n_probes, fake->n_questions, fake->largest, fake->n_skipped);
     for (struct dirent *entry; (entry = readdir(directory));)
         if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != dirfd(directory))
             printf("%s.", entry->d_name);
@@ -177,6 +200,8 @@ static void handle_probe(Fake *fake, int token, const char *line)
         return;
 
     fake->n_probes++;
+    if (++fake->n_burst > fake->largest)
+        fake->largest = fake->n_burst;
     pattern = argument(line, "bit-pattern");
     switch (pattern ? atoi(pattern) : FAKE_REPLY) {
     case FAKE_DIE:
@@ -185,7 +210,7 @@ static void handle_probe(Fake *fake, int token, const char *line)
     case FAKE_EXIT:
         exit(3);
     case FAKE_ANSWER_AND_EXIT:
-        printf("%d reply ip-4 127.0.0.1 round-trip-time 1\n", token);
+        printf("%d %s\n", token, REPLY);
         exit(4);
     case FAKE_CLOSE:
         close(STDOUT_FILENO);
@@ -195,7 +220,7 @@ static void handle_probe(Fake *fake, int token, const char *line)
         for (;;)
             pause();
     case FAKE_STUCK:
-        printf("%d reply ip-4 127.0.0.1 round-trip-time 1\n", token);
+        printf("%d %s\n", token, REPLY);
         fflush(stdout);
         for (;;)
             pause();
@@ -229,24 +254,26 @@ static void handle_probe(Fake *fake, int token, const char *line)
     case FAKE_HOLD:
         hold(fake, token);
         break;
-    case FAKE_WAIT_FOR_FULL_PIPE:
-        wait_for_full_pipe();
-        hold(fake, token);
+    case FAKE_STALL:
+        stall(fake, token);
         break;
     case FAKE_INSPECT:
         inspect(fake, token);
         break;
     case FAKE_NO_ROUTE:
-        printf("%d no-route\n", token);
+        printf("%d %s\n", token, NO_ROUTE);
         break;
     case FAKE_ADDRESS_IN_USE:
         printf("%d address-in-use\n", token);
         break;
     case FAKE_KEEP:
-        keep(fake, token);
+        keep(fake, token, REPLY);
+        break;
+    case FAKE_KEEP_NO_ROUTE:
+        keep(fake, token, NO_ROUTE);
         break;
     default:
-        printf("%d reply ip-4 127.0.0.1 round-trip-time 1\n", token);
+        printf("%d %s\n", token, REPLY);
     }
 }
 
@@ -266,6 +293,7 @@ static void handle_question(Fake *fake, int token, const char *line)
     const char *feature = argument(line, "feature");
 
     fake->n_questions++;
+    fake->n_burst = 0;
     if (strcmp(feature, "release") == 0)
         release(fake);
 
@@ -289,6 +317,7 @@ static void on_release(int signal_number)
  */
 static const char *next_line(Fake *fake, char line[static LINE_SIZE])
 {
+    static const struct timespec a_while = {.tv_nsec = 300 * 1000 * 1000};
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     char *end;
     ssize_t n;
@@ -297,7 +326,10 @@ static const char *next_line(Fake *fake, char line[static LINE_SIZE])
         sigset_t none;
 
         sigemptyset(&none);
-        if (ppoll(&input, 1, NULL, &none) < 0) {
+        /* The time in which one too many would show; if the machine is slower, it is missed, not
+         * invented. */
+        if (ppoll(&input, 1, fake->full ? &a_while : NULL, &none) <= 0) {
+            release_no_route(fake);
             release(fake);
             fflush(stdout);
             continue;

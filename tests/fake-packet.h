@@ -19,11 +19,12 @@ enum {
     FAKE_MPLS_BROKEN,     /* a stack that ends early */
     FAKE_UNKNOWN,         /* a word and arguments that nobody knows */
     FAKE_HOLD,            /* no answer until CheckSupport("release"), or FAKE_HELD_MAX are held */
-    FAKE_WAIT_FOR_FULL_PIPE, /* reads no further until its pipe is full; then as FAKE_HOLD */
-    FAKE_INSPECT,            /* answers with what it sees of itself */
-    FAKE_NO_ROUTE,           /* what a TCP probe that expired may seem to be */
-    FAKE_ADDRESS_IN_USE,     /* no port was free */
-    FAKE_KEEP,               /* no answer until it gets SIGUSR1 */
+    FAKE_STALL,           /* reads no further for a while; answers with what has come meanwhile */
+    FAKE_INSPECT,         /* answers with what it sees of itself */
+    FAKE_NO_ROUTE,        /* what a TCP probe that expired may seem to be */
+    FAKE_ADDRESS_IN_USE,  /* no port was free */
+    FAKE_KEEP,            /* no answer until it gets SIGUSR1 */
+    FAKE_KEEP_NO_ROUTE,   /* the same, and then as FAKE_NO_ROUTE */
 };
 
 /* Half of the places in a process: as many as one user alone gets. */

@@ -350,39 +350,28 @@ static void test_half(void)
     fixture_stop(&fixture);
 }
 
-/* A pipe that takes no more is waited for, and no command is torn. Meanwhile the service answers
- * others. */
-static void test_full_pipe(void)
+/* A process that reads no further for a while is given no more than a burst, and its barrier. */
+static void test_burst(const void *argument)
 {
-    g_autofree char *options = g_strdup_printf(
-        "{'bit_pattern': <%d>, 'protocol': <'udp'>, 'ttl': <255>, 'local_port': <65535>, "
-        "'size': <9000>, 'tos': <255>, 'timeout': <60>}",
-        FAKE_HOLD);
-    g_autofree char *plug_options =
-        g_strdup_printf("{'bit_pattern': <%d>, 'protocol': <'udp'>}", FAKE_WAIT_FOR_FULL_PIPE);
-    Answer plug, property;
+    const int burst = GPOINTER_TO_INT(argument);
+    g_autofree char *stall = g_strdup_printf("{'bit_pattern': <%d>}", FAKE_STALL);
+    g_autofree char *option = g_strdup_printf("--burst=%d", burst);
+    int most = 0;
     Fixture fixture;
+    Answer answer;
     Crowd crowd;
 
-    fixture_start(&fixture, fake("fake"));
-    call_start(&plug, fixture.root, "Probe", probe_arguments("127.0.0.1", plug_options));
-    /* more bytes than a pipe has room for, and with the plug as many commands as may be in flight
-     */
-    crowd_start(&crowd, FAKE_HELD_MAX - 1, "2001:db8:1111:2222:3333:4444:5555:6666", options);
+    fixture_start_with(&fixture, fake("fake"), option);
+    fake_probe(&answer, fixture.root, FAKE_REPLY);
+    answer_clear(&answer);
 
-    call_full(&property, fixture.root, "org.freedesktop.DBus.Properties", "Get",
-              g_variant_new("(ss)", SERVICE_INTERFACE, "Version"));
-    call_wait(&property);
-    g_assert_null(property.error);
-    answer_clear(&property);
-
+    crowd_start(&crowd, 2 * (unsigned)burst + 1, "127.0.0.1", stall);
     crowd_wait(&crowd);
-    for (unsigned i = 0; i < crowd.n; i++)
-        assert_result(&crowd.answers[i], "reply");
-    call_wait(&plug);
-    assert_result(&plug, "reply");
-    g_assert_cmpstr(answer_detail(&plug, "held"), ==, G_STRINGIFY(FAKE_HELD_MAX));
-    answer_clear(&plug);
+    for (unsigned i = 0; i < crowd.n; i++) {
+        assert_result(&crowd.answers[i], "stalled");
+        most = MAX(most, atoi(answer_detail(&crowd.answers[i], "lines")));
+    }
+    g_assert_cmpint(most, ==, burst); /* the first of a burst sees the others and the barrier */
     crowd_end(&crowd);
     fixture_stop(&fixture);
 }
@@ -620,7 +609,9 @@ static void add_tests(void)
     g_test_add_func("/faults/loss/token-twice", test_token_twice);
     g_test_add_func("/faults/results", test_results);
     g_test_add_func("/faults/half", test_half);
-    g_test_add_func("/faults/full-pipe", test_full_pipe);
+    g_test_add_data_func("/faults/burst/one", GINT_TO_POINTER(1), test_burst);
+    g_test_add_data_func("/faults/burst/four", GINT_TO_POINTER(4), test_burst);
+    g_test_add_data_func("/faults/burst/eight", GINT_TO_POINTER(8), test_burst);
     g_test_add_func("/faults/abandoned", test_abandoned);
     g_test_add_func("/faults/dropped", test_dropped);
     g_test_add_func("/faults/no-reply-expected", test_no_reply_expected);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What many probes of one kind do to the times of another. */
+/* What many probes do to each other. */
 
 #include <signal.h>
 #include <stdlib.h>
@@ -77,8 +77,39 @@ static void test_tcp_and_ping(void)
     fill_black_hole();
 }
 
+static const struct {
+    const char *host, *options, *path;
+} kinds[] = {
+    {"127.0.0.1", "{'size': <9000>}", "large-4"},
+    {"::1", "{'size': <9000>}", "large-6"},
+    {"127.0.0.1", "{'size': <9000>, 'protocol': <'udp'>}", "large-udp"},
+    {"127.0.0.1", "{}", "small"},
+};
+
+/* Many at once, and none is lost on the way to mtr-packet: what it receives has room for the
+ * answers to one burst, however large they are. */
+static void test_all_answered(const void *argument)
+{
+    unsigned kind = GPOINTER_TO_UINT(argument);
+    Fixture fixture;
+    Crowd crowd;
+
+    fixture_start_with(&fixture, NULL, "--burst=8");
+    crowd_start(&crowd, 1000, kinds[kind].host, kinds[kind].options);
+    crowd_wait(&crowd);
+    for (unsigned i = 0; i < crowd.n; i++)
+        assert_result(&crowd.answers[i], "reply");
+    crowd_end(&crowd);
+    fixture_stop(&fixture);
+}
+
 static void add_tests(void)
 {
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *path = g_strdup_printf("/load/all-answered/%s", kinds[i].path);
+
+        g_test_add_data_func(path, GUINT_TO_POINTER(i), test_all_answered);
+    }
     g_test_add_func("/load/tcp-and-ping", test_tcp_and_ping);
 }
 

@@ -18,6 +18,7 @@ static const struct {
     {"user-lookups-waiting", offsetof(Limits, user_lookups_waiting), 16, 1, 1024},
     {"lookups", offsetof(Limits, lookups), 8, 1, 64},
     {"probes-waiting", offsetof(Limits, probes_waiting), 8192, 1, 65536},
+    {"burst", offsetof(Limits, burst), 5, 1, 8},
     {"answer-timeout", offsetof(Limits, answer_timeout), 10, 1, 60},
     {"prompt-timeout", offsetof(Limits, prompt_timeout), 120, 1, 3600},
 };

@@ -160,13 +160,10 @@ static void test_stopped(const void *argument)
     patient = &scene.in_flight[lost];
     hole_probes(&scene, patient, SHARE / 2, lost, 60);
     hole_probes(&scene, &scene.in_flight[other], SHARE, other, 60);
-    fixture_wait_probes(&scene.fixture, SHARE / 2 + SHARE, 0);
-
-    /* It is given the rest all the same: a pipe has room for that. */
-    g_assert_cmpint(kill(scene.pids[lost], SIGSTOP), ==, 0);
-    stopped = g_get_monotonic_time();
     hole_probes(&scene, &impatient, SHARE - SHARE / 2, lost, SHORT);
     fixture_wait_probes(&scene.fixture, N_PROCESSES * SHARE, 0);
+    g_assert_cmpint(kill(scene.pids[lost], SIGSTOP), ==, 0);
+    stopped = g_get_monotonic_time();
     scene_fill(&scene);
 
     crowd_wait(&impatient);
@@ -192,12 +189,43 @@ static void test_stopped(const void *argument)
     scene_end(&scene, lost);
 }
 
+/* One that is stopped with a burst in it: that hears of it, and what waited behind it goes to the
+ * next. */
+static void test_stopped_in_burst(void)
+{
+    unsigned n_lost = 0;
+    Fixture fixture;
+    Answer answer;
+    Crowd crowd;
+
+    fixture_start(&fixture, NULL);
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    answer_clear(&answer);
+    g_assert_cmpint(kill(process_child(fixture.service_pid), SIGSTOP), ==, 0);
+
+    crowd_start(&crowd, 20, "127.0.0.1", "{'timeout': <60>}");
+    crowd_wait(&crowd);
+    for (unsigned i = 0; i < crowd.n; i++) {
+        if (crowd.answers[i].error) {
+            assert_error(&crowd.answers[i], ERROR_PROCESS,
+                         "hangs: it did not answer a question within 5 s");
+            n_lost++;
+        } else {
+            assert_result(&crowd.answers[i], "reply");
+        }
+    }
+    g_assert_cmpuint(n_lost, ==, 5);
+    crowd_end(&crowd);
+    fixture_stop(&fixture);
+}
+
 static void add_tests(void)
 {
     g_test_add_data_func("/supervision/killed/icmp", GUINT_TO_POINTER(ICMP), test_killed);
     g_test_add_data_func("/supervision/killed/tcp", GUINT_TO_POINTER(TCP), test_killed);
     g_test_add_data_func("/supervision/stopped/icmp", GUINT_TO_POINTER(ICMP), test_stopped);
     g_test_add_data_func("/supervision/stopped/tcp", GUINT_TO_POINTER(TCP), test_stopped);
+    g_test_add_func("/supervision/stopped/burst", test_stopped_in_burst);
 }
 
 int main(int argc, char *argv[])

@@ -35,11 +35,14 @@ static void on_started(void *userdata, const PacketSupport *support)
 Workbench *workbench_new(void)
 {
     Workbench *bench = g_new0(Workbench, 1);
+    Limits limits;
+
+    limits_init(&limits);
 
     g_assert_cmpint(sd_event_new(&bench->event), >=, 0);
     g_assert_cmpint(scheduler_new(&bench->scheduler, bench->event,
-                                  fixture_program("TEST_FAKE_PACKET", "fake"), &bench->statistics,
-                                  on_started, bench),
+                                  fixture_program("TEST_FAKE_PACKET", "fake"), &limits,
+                                  &bench->statistics, on_started, bench),
                     ==, 0);
     return bench;
 }
