@@ -71,9 +71,21 @@ static int on_ended(sd_event_source *source, void *userdata)
     return 0;
 }
 
+static bool has_ended(const Crew *crew, const Worker *worker)
+{
+    for (unsigned i = 0; i < crew->n_ended; i++)
+        if (crew->ended[i] == worker)
+            return true;
+    return false;
+}
+
 static void on_lost(void *userdata, Worker *worker, bool at_start, const Failure *failure)
 {
     Crew *crew = userdata;
+
+    /* It had no jobs any more, and was about to be freed: what it does before that is no matter. */
+    if (has_ended(crew, worker))
+        return;
 
     if (worker == crew->worker && !crew->replacing)
         restart_note_loss(crew->restart, deadlines_now(), failure);

@@ -54,7 +54,7 @@ struct Job {
     uint64_t hung_usec;  /* when it hangs if it has not answered */
     bool timed_out;      /* answered for by the deadline */
     unsigned n_sent;     /* times that it was sent */
-    const char *misread; /* what its answer was, while it waits to be sent again */
+    const char *misread; /* what its answer was, only while it waits to be sent again */
     Job *prev, *next;    /* then, in the worker's list */
 };
 

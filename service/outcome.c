@@ -35,7 +35,7 @@ const char *quote(char buffer[static QUOTE_SIZE], const char *value)
 
     *out++ = '"';
     for (const unsigned char *in = (const unsigned char *)value; *in; in++) {
-        if (shown++ == 64) {
+        if (shown++ == QUOTE_SHOWN) {
             memcpy(out, "...", 3);
             out += 3;
             break;

@@ -52,15 +52,16 @@ int failure_set(Failure *failure, Outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Enough for 64 shown bytes of four characters each, two quotes, dots and the end. */
-#define QUOTE_SIZE (64 * 4 + 6)
+#define QUOTE_SHOWN 64 /* bytes, of what is longer */
+#define QUOTE_SIZE (QUOTE_SHOWN * 4 + 6)
 
 /**
  * quote() - make a string from outside fit to be shown
  * @buffer: QUOTE_SIZE bytes, filled in
  * @value: any bytes up to a NUL
  *
- * Everything but printable ASCII becomes \xNN, and more than 64 bytes are cut with dots, so that no
- * caller can put lines or terminal sequences into messages and logs.
+ * Everything but printable ASCII becomes \xNN, and more than QUOTE_SHOWN bytes are cut with dots,
+ * so that no caller can put lines or terminal sequences into messages and logs.
  *
  * Return: @buffer.
  */

@@ -4,6 +4,10 @@
 
 #include "util.h"
 
+/* How late the end of the barrier's time may be noticed, in microseconds, until that means that we
+ * were not there to notice it. */
+#define LATE_USEC (1000 * 1000ULL)
+
 static const PacketCommand barrier_command = {
     .kind = PACKET_CHECK_SUPPORT,
     .feature = "send-probe",
@@ -28,8 +32,16 @@ static void on_barrier(PacketSlot *slot, const PacketReply *reply, const Failure
 static void on_late(Deadline *deadline)
 {
     Pace *pace = CONTAINER_OF(deadline, Pace, deadline);
+    uint64_t now = deadlines_now();
 
-    pace->events->hangs(pace);
+    /*
+     * Where this comes late, the machine or we stood still, and mtr-packet with us: it has its time
+     * from now. Cannot fail: there is room for what was set a moment ago.
+     */
+    if (now > deadline->usec + LATE_USEC)
+        (void)deadlines_set(pace->deadlines, deadline, now + PACKET_PROCESS_ANSWER_USEC, on_late);
+    else
+        pace->events->hangs(pace);
 }
 
 static int send_barrier(Pace *pace)
@@ -52,7 +64,6 @@ void pace_init(Pace *pace, PacketProcess *process, Deadlines *deadlines, unsigne
 {
     *pace = (Pace){.process = process, .deadlines = deadlines, .burst = burst, .events = events};
     pace->barrier.done = on_barrier;
-    pace->barrier.ours = true;
 }
 
 bool pace_has_room(const Pace *pace)
@@ -65,7 +76,7 @@ void pace_note_sent(Pace *pace, const PacketSlot *slot, unsigned n_bytes)
     pace->last = slot;
     pace->n_commands++;
     pace->n_bytes += n_bytes;
-    if (pace->n_commands < pace->burst && pace->n_bytes < PACE_BYTES)
+    if (!pace_has_room(pace) || (pace->n_commands < pace->burst && pace->n_bytes < PACE_BYTES))
         return;
 
     /* Without memory for it rather too fast than not at all. */
@@ -75,6 +86,6 @@ void pace_note_sent(Pace *pace, const PacketSlot *slot, unsigned n_bytes)
 
 void pace_note_answered(Pace *pace, const PacketSlot *slot)
 {
-    if (slot == pace->last && pace_has_room(pace))
+    if (slot == pace->last)
         begin_burst(pace);
 }

@@ -22,7 +22,8 @@
 /*
  * The bytes of packets after which a burst ends, however few they are. Linux gives a socket 208 KiB
  * unless told otherwise, and one probe of 9000 bytes to this machine itself takes some 30 of them:
- * the packet and its answer, each with what the kernel needs around it. Six of those still fit.
+ * the packet and its answer, each with what the kernel needs around it. Six of those still fit, if
+ * no other process probes at the same time: each receives what is for the others, too.
  */
 #define PACE_BYTES (32 * 1024)
 
@@ -31,7 +32,8 @@ typedef struct Pace Pace;
 typedef struct PaceEvents {
     /* The next burst may be given. */
     void (*room)(Pace *pace);
-    /* The barrier was not answered in PACKET_PROCESS_ANSWER_USEC: the process hangs. */
+    /* The barrier was not answered in PACKET_PROCESS_ANSWER_USEC, though we were there all that
+     * time: the process hangs. */
     void (*hangs)(Pace *pace);
 } PaceEvents;
 
@@ -43,7 +45,7 @@ struct Pace {
     const PaceEvents *events;
 
     unsigned n_commands, n_bytes; /* given since the last barrier */
-    const PacketSlot *last;       /* the last of those, until it is answered */
+    const PacketSlot *last;       /* the last of those, only to know it by its answer */
     PacketSlot barrier;           /* in the process, or its token is 0 */
     Deadline deadline;            /* of that */
 };

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The latest are known; more do not end in that time, see restart.h. */
+/* The latest are known. More end in that time only where many marks take turns. */
 #define PACKET_IDS_MAX 64
 
 /* How long an id is nobody else's, in microseconds: as long as a probe may be waited for. */

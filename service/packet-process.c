@@ -59,16 +59,6 @@ fail(PacketProcess *process, const char *format, ...)
     packet_process_fail(process, reason);
 }
 
-static unsigned callers_commands(const PacketProcess *process)
-{
-    PacketSlot *slot, *next;
-    unsigned n = 0;
-
-    HASH_ITER (by_token, process->slots, slot, next)
-        n += !slot->ours;
-    return n;
-}
-
 static void log_lost(PacketProcess *process, const char *reason)
 {
     char pid[16];
@@ -83,7 +73,7 @@ static void log_lost(PacketProcess *process, const char *reason)
         process->statistics->processes_lost++;
     snprintf(pid, sizeof(pid), "%d", (int)process->child.pid);
     log_event(LOG_NOTICE, fields, ELEMENTS(fields), "mtr-packet %s [%s] %s; %u commands in it fail",
-              process->name, pid, reason, callers_commands(process));
+              process->name, pid, reason, process->events->jobs(process->userdata));
 }
 
 /* Ends the process: no answer of its can come after this. Its commands fail. */
@@ -181,25 +171,25 @@ static void on_commands_written(void *userdata)
 static bool handle_reply(void *userdata, char *line, size_t length)
 {
     PacketProcess *process = userdata;
-    char shown[QUOTE_SIZE];
+    char start[QUOTE_SHOWN + 2]; /* of the line, which is about to be cut up; to be quoted */
     const char *distrust;
     PacketReply reply;
     PacketSlot *slot;
 
-    quote(shown, line); /* now: the line is about to be cut up */
+    *stpncpy(start, line, sizeof(start) - 1) = '\0';
 
     if (packet_reply_parse(&reply, line, length) < 0) {
-        fail(process, "sent a line that is no reply: %s", shown);
+        fail(process, "sent a line that is no reply: %s", QUOTE(start));
         return false;
     }
     if (reply.token == 0) {
-        fail(process, "lost its place among the commands: %s", shown);
+        fail(process, "lost its place among the commands: %s", QUOTE(start));
         return false;
     }
 
     HASH_FIND(by_token, process->slots, &reply.token, sizeof(reply.token), slot);
     if (!slot) {
-        fail(process, "answered a command that it was not given: %s", shown);
+        fail(process, "answered a command that it was not given: %s", QUOTE(start));
         return false;
     }
 

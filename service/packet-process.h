@@ -25,8 +25,8 @@ typedef struct PacketProcess PacketProcess;
 typedef struct PacketSlot PacketSlot;
 
 /*
- * The most commands in one process. Each TCP probe is a descriptor there, and at the limit of 1024
- * mtr-packet answers `invalid-argument` to probes that are right.
+ * The most commands of callers in one process. Each TCP probe is a descriptor there, and at the
+ * limit of 1024 mtr-packet answers `invalid-argument` to probes that are right.
  */
 #define PACKET_PROCESS_SLOTS_MAX 1000
 
@@ -56,7 +56,6 @@ typedef void (*packet_slot_done_t)(PacketSlot *slot, const PacketReply *reply,
  * `done` is called. */
 struct PacketSlot {
     packet_slot_done_t done;
-    bool ours;                    /* no caller's: nobody counts it */
     const PacketCommand *command; /* borrowed while it is in a process */
     int token;                    /* 0 unless it is */
     uint64_t sent_usec;           /* CLOCK_MONOTONIC */
@@ -64,6 +63,8 @@ struct PacketSlot {
 };
 
 typedef struct PacketProcessEvents {
+    /* How many callers would hear of it if the process were lost now. */
+    unsigned (*jobs)(void *userdata);
     /* The process takes commands from now on. */
     void (*ready)(void *userdata);
     /*
@@ -119,7 +120,7 @@ bool packet_process_has_room(const PacketProcess *process);
 
 /**
  * packet_process_send() - give the process a command
- * @process: one that has room
+ * @process: one that is not lost; for a caller's command, one that has room
  * @slot: its `done` set; called later, never from here
  * @command: borrowed until the slot is done
  *

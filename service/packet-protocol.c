@@ -133,7 +133,7 @@ static bool read_decimal(const char *text, long min, long max, long *ret)
 
 int packet_reply_parse(PacketReply *ret, char *line, size_t length)
 {
-    PacketReply reply = {0};
+    PacketReply reply;
     const char *token;
     long number;
 
@@ -146,6 +146,7 @@ int packet_reply_parse(PacketReply *ret, char *line, size_t length)
         return -EBADMSG;
     reply.token = (int)number;
 
+    reply.n_arguments = 0;
     reply.word = next_word(&line);
     if (!reply.word)
         return -EBADMSG;
@@ -158,7 +159,11 @@ int packet_reply_parse(PacketReply *ret, char *line, size_t length)
         reply.arguments[reply.n_arguments++] = (PacketArgument){name, value};
     }
 
-    *ret = reply;
+    /* Of the arguments only those that there are: it is large, and most replies have two. */
+    ret->token = reply.token;
+    ret->word = reply.word;
+    ret->n_arguments = reply.n_arguments;
+    memcpy(ret->arguments, reply.arguments, reply.n_arguments * sizeof(reply.arguments[0]));
     return 0;
 }
 

@@ -43,7 +43,7 @@ static int skip(PacketStart *start)
     int r = 0;
 
     for (unsigned i = 0; r >= 0 && i < SKIPS_MAX && start->n_skip > 0; i++) {
-        start->skips[i] = (Skip){.slot = {.done = on_skipped, .ours = true}, .start = start};
+        start->skips[i] = (Skip){.slot.done = on_skipped, .start = start};
         r = packet_process_send(start->process, &start->skips[i].slot, &skip_command);
         if (r >= 0) {
             start->n_unanswered++;
@@ -116,8 +116,7 @@ int packet_start_begin(PacketStart *start)
         Question *question = &start->questions[i];
         int r;
 
-        *question =
-            (Question){.slot = {.done = on_answer, .ours = true}, .start = start, .number = i};
+        *question = (Question){.slot.done = on_answer, .start = start, .number = i};
         question->command = packet_support_question(i);
         r = packet_process_send(start->process, &question->slot, &question->command);
         if (r < 0)

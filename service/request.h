@@ -79,7 +79,7 @@ struct Request {
  * @message: the call, which is not kept
  * @failure: filled in on a positive return
  *
- * Return: 0, or OUTCOME_LIMITS_EXCEEDED or -ENOMEM, when `answer` will not be called.
+ * Return: 0, or OUTCOME_LIMITS_EXCEEDED or a negative errno, when `answer` will not be called.
  */
 int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
                   sd_bus_message *message, Failure *failure);

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <syslog.h>
 
 #include "answers.h"
@@ -85,8 +84,10 @@ static void look(Worker *worker)
     worker->n_used_then = worker->n_used;
 
     command = number_sight_begin(&worker->sight, worker->workplace->event, PACKET_PRIORITY_SIGHT);
-    if (command && packet_process_send(worker->process, &worker->sight_slot, command) == 0)
-        worker->n_looks++;
+    if (!command || packet_process_send(worker->process, &worker->sight_slot, command) < 0)
+        return;
+    worker->n_looks++;
+    pace_note_sent(&worker->pace, &worker->sight_slot, PROBE_SIZE);
 }
 
 /* The bytes of packets that a command has mtr-packet send. */
@@ -106,8 +107,8 @@ static void note_sent(Worker *worker, Job *job)
         worker->n_used++;
     if (job_is_probe(job))
         worker->workplace->statistics->probes_sent++;
-    pace_note_sent(&worker->pace, &job->slot, packet_size(&job->command));
     look(worker);
+    pace_note_sent(&worker->pace, &job->slot, packet_size(&job->command));
 }
 
 /* A probe that was sent has ended. */
@@ -126,6 +127,8 @@ static void note_result(Worker *worker, const Job *job, const char *word)
  * Deadlines
  */
 
+static void give_up_again(Worker *worker, Job *job);
+
 static void on_hung(Deadline *deadline)
 {
     Job *job = CONTAINER_OF(deadline, Job, deadline);
@@ -134,13 +137,18 @@ static void on_hung(Deadline *deadline)
 }
 
 /* Whoever asked has waited long enough. mtr-packet still owes the answer, and the job keeps its
- * place there. */
+ * place there; unless it has answered, and the job waits to be sent again. */
 static void on_timeout(Deadline *deadline)
 {
     static const PacketReply no_reply = {.word = "no-reply"};
     Job *job = CONTAINER_OF(deadline, Job, deadline);
     Workplace *workplace = job->worker->workplace;
     uint64_t grace = deadlines_now() + HUNG_USEC;
+
+    if (job->misread) {
+        give_up_again(job->worker, job);
+        return;
+    }
 
     /*
      * Where this comes late, the machine or we stood still, and mtr-packet with us: it has its time
@@ -218,19 +226,25 @@ static bool has_room(const Worker *worker)
     return packet_process_has_room(worker->process) && pace_has_room(&worker->pace);
 }
 
-/*
- * Sends a probe again. It is the same probe: it keeps its place and its deadline. If that is not
- * wanted any more, or cannot be, its answer holds.
- */
-static void send_again(Worker *worker, Job *job)
+/* A probe that waits to be sent again is not: its answer holds. */
+static void give_up_again(Worker *worker, Job *job)
 {
     const PacketReply misread = {.word = job->misread};
 
+    DL_DELETE(worker->again, job);
+    leave(worker, job, &misread, NULL);
+}
+
+/* Sends a probe again. It is the same probe: it keeps its place and its deadline. */
+static void send_again(Worker *worker, Job *job)
+{
     if (!may_send_again(worker, job) ||
         packet_process_send(worker->process, &job->slot, &job->command) < 0) {
-        leave(worker, job, &misread, NULL);
+        give_up_again(worker, job);
         return;
     }
+    DL_DELETE(worker->again, job);
+    job->misread = NULL;
     job->hung_usec = hung_usec(job);
     note_sent(worker, job);
 }
@@ -238,12 +252,8 @@ static void send_again(Worker *worker, Job *job)
 /* Those that have waited for it are sent again, while there is room. */
 static void go_on_again(Worker *worker)
 {
-    while (worker->again && has_room(worker)) {
-        Job *job = worker->again;
-
-        DL_DELETE(worker->again, job);
-        send_again(worker, job);
-    }
+    while (worker->again && has_room(worker))
+        send_again(worker, worker->again);
 }
 
 /* They fail with the process, as those do that are in it. */
@@ -261,21 +271,31 @@ static void on_slot_done(PacketSlot *slot, const PacketReply *reply, const Failu
 {
     Job *job = CONTAINER_OF(slot, Job, slot);
     Worker *worker = job->worker;
+    const char *misread;
 
     pace_note_answered(&worker->pace, slot);
     if (reply && packet_reply_used_numbers(&job->command, reply))
         worker->n_used = worker->numbers.life;
 
-    job->misread = reply ? packet_reply_misread(&job->command, reply) : NULL;
-    if (job->misread && may_send_again(worker, job))
-        DL_APPEND(worker->again, job); /* until all that has come was read */
-    else
+    misread = reply ? packet_reply_misread(&job->command, reply) : NULL;
+    if (!misread || !may_send_again(worker, job)) {
         leave(worker, job, reply, failure);
+        return;
+    }
+    job->misread = misread;
+    DL_APPEND(worker->again, job); /* until there is room */
 }
 
 /*
  * The process
  */
+
+static unsigned on_jobs(void *userdata)
+{
+    const Worker *worker = userdata;
+
+    return worker->shares.taken;
+}
 
 static void on_ready(void *userdata)
 {
@@ -286,15 +306,14 @@ static void on_ready(void *userdata)
     worker->events->room(worker->userdata, worker);
 }
 
-/* Gives it what it may have. */
+/* Gives it what it may have. Its owner is told also where it is used up: another must take over. */
 static void on_room(void *userdata)
 {
     Worker *worker = userdata;
 
     go_on_again(worker);
     worker_flush(worker);
-    if (worker_has_room(worker))
-        worker->events->room(worker->userdata, worker);
+    worker->events->room(worker->userdata, worker);
 }
 
 static void on_pace_room(Pace *pace)
@@ -307,7 +326,7 @@ static void on_pace_hangs(Pace *pace)
     worker_fail(CONTAINER_OF(pace, Worker, pace), "hangs: it did not answer a question within 5 s");
 }
 
-/* The next burst is on its way before what came with the barrier's answer is handled: mtr-packet
+/* The next burst is on its way before what came behind the barrier's answer is handled: mtr-packet
  * need not wait for that. */
 static const PaceEvents pace_events = {
     .room = on_pace_room,
@@ -323,6 +342,7 @@ static void on_lost(void *userdata, bool at_start, const Failure *failure)
 }
 
 static const PacketProcessEvents process_events = {
+    .jobs = on_jobs,
     .ready = on_ready,
     .room = on_room,
     .lost = on_lost,
@@ -390,7 +410,6 @@ int worker_new(Worker **ret, Workplace *workplace, const Numbers *numbers,
     worker->shares.places = PACKET_PROCESS_SLOTS_MAX;
     worker->sight.seen = on_seen;
     worker->sight_slot.done = on_sight_answered;
-    worker->sight_slot.ours = true;
 
     r = start(worker, failure);
     if (r != 0)
@@ -430,7 +449,7 @@ void worker_fail(Worker *worker, const char *reason)
 
 bool worker_has_room(const Worker *worker)
 {
-    return !worker_used_up(worker) && has_room(worker) && !worker->again;
+    return !worker_used_up(worker) && has_room(worker);
 }
 
 bool worker_may_take(const Worker *worker, uid_t uid)

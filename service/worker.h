@@ -40,7 +40,7 @@ typedef struct Workplace {
 } Workplace;
 
 typedef struct WorkerEvents {
-    /* It takes jobs from now on, or again. */
+    /* It takes jobs from now on, or again; or it is used up. */
     void (*room)(void *userdata, Worker *worker);
     /* A job is out: answer it, and it is freed by whoever is told. */
     void (*done)(void *userdata, Worker *worker, Job *job, const PacketReply *reply,

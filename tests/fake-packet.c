@@ -35,9 +35,8 @@ typedef struct Fake {
         const char *answer;
     } held[HELD_MAX];
     unsigned n_held;
+    bool stalls;           /* when it has answered what it keeps */
     bool full;             /* of as many as one user may have in flight */
-    unsigned n_burst;      /* probes since the last question */
-    unsigned largest;      /* of such bursts */
     char input[LINE_SIZE]; /* read and not yet handled */
     size_t n_input;
 } Fake;
@@ -66,6 +65,10 @@ static void release(Fake *fake)
     fake->full = false;
 }
 
+/* The time in which one too many would show, or another thing that should not be: if the machine is
+ * slower, it is missed, not invented. */
+#define A_WHILE_MS 300
+
 /* What is held with this word has no arguments. */
 static void release_no_route(Fake *fake)
 {
@@ -78,6 +81,11 @@ static void release_no_route(Fake *fake)
             fake->held[n++] = fake->held[i];
     }
     fake->n_held = n;
+    if (fake->stalls) {
+        fflush(stdout);
+        poll(NULL, 0, A_WHILE_MS);
+    }
+    fake->stalls = false;
 }
 
 static void add_held(Fake *fake, int token, const char *answer)
@@ -117,7 +125,7 @@ static void stall(Fake *fake, int token)
     unsigned n_lines = 0;
     ssize_t n;
 
-    poll(NULL, 0, 300); /* if that is not enough, what is looked for is missed, not invented */
+    poll(NULL, 0, A_WHILE_MS);
     if (poll(&(struct pollfd){.fd = STDIN_FILENO, .events = POLLIN}, 1, 0) > 0) {
         n = read(STDIN_FILENO, fake->input + fake->n_input, sizeof(fake->input) - fake->n_input);
         if (n > 0)
@@ -128,9 +136,8 @@ static void stall(Fake *fake, int token)
     printf("%d stalled lines %u\n", token, n_lines);
 }
 
-/* Says what it is: its pid, how many probes and questions it was given, the most probes between two
- * questions, numbers skipped, descriptors, their limit, blocked and ignored signals, capabilities,
- * environment. */
+/* Says what it is: its pid, how many probes and questions it was given, numbers skipped,
+ * descriptors, their limit, blocked and ignored signals, capabilities, environment. */
 static void inspect(const Fake *fake, int token)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -138,8 +145,8 @@ static void inspect(const Fake *fake, int token)
     char line[256];
     FILE *status;
 
-    printf("%d inspected pid %d probes %u questions %u burst %u skipped %u fds ", token, getpid(),
-           fake->n_probes, fake->n_questions, fake->largest, fake->n_skipped);
+    printf("%d inspected pid %d probes %u questions %u skipped %u fds ", token, getpid(),
+           fake->n_probes, fake->n_questions, fake->n_skipped);
     for (struct dirent *entry; (entry = readdir(directory));)
         if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != dirfd(directory))
             printf("%s.", entry->d_name);
@@ -200,8 +207,6 @@ static void handle_probe(Fake *fake, int token, const char *line)
         return;
 
     fake->n_probes++;
-    if (++fake->n_burst > fake->largest)
-        fake->largest = fake->n_burst;
     pattern = argument(line, "bit-pattern");
     switch (pattern ? atoi(pattern) : FAKE_REPLY) {
     case FAKE_DIE:
@@ -269,6 +274,13 @@ static void handle_probe(Fake *fake, int token, const char *line)
     case FAKE_KEEP:
         keep(fake, token, REPLY);
         break;
+    case FAKE_KEEP_AND_BREAK:
+        keep(fake, token, REPLY " held 1\nSegmentation fault");
+        break;
+    case FAKE_KEEP_AND_STALL:
+        fake->stalls = true;
+        keep(fake, token, NO_ROUTE);
+        break;
     case FAKE_KEEP_NO_ROUTE:
         keep(fake, token, NO_ROUTE);
         break;
@@ -281,7 +293,7 @@ static void handle_probe(Fake *fake, int token, const char *line)
 static void grow_deaf(int token)
 {
     close(STDIN_FILENO);
-    poll(NULL, 0, 300); /* if that is not enough, what is looked for is missed, not invented */
+    poll(NULL, 0, A_WHILE_MS);
     printf("%d feature-support support 0.fake\n", token);
     fflush(stdout);
     for (;;)
@@ -293,7 +305,6 @@ static void handle_question(Fake *fake, int token, const char *line)
     const char *feature = argument(line, "feature");
 
     fake->n_questions++;
-    fake->n_burst = 0;
     if (strcmp(feature, "release") == 0)
         release(fake);
 
@@ -317,7 +328,7 @@ static void on_release(int signal_number)
  */
 static const char *next_line(Fake *fake, char line[static LINE_SIZE])
 {
-    static const struct timespec a_while = {.tv_nsec = 300 * 1000 * 1000};
+    static const struct timespec a_while = {.tv_nsec = A_WHILE_MS * 1000 * 1000};
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     char *end;
     ssize_t n;
@@ -326,8 +337,6 @@ static const char *next_line(Fake *fake, char line[static LINE_SIZE])
         sigset_t none;
 
         sigemptyset(&none);
-        /* The time in which one too many would show; if the machine is slower, it is missed, not
-         * invented. */
         if (ppoll(&input, 1, fake->full ? &a_while : NULL, &none) <= 0) {
             release_no_route(fake);
             release(fake);

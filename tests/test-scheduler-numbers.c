@@ -250,8 +250,60 @@ static void test_ports_in_use(void)
     workbench_free(bench);
 }
 
+static void wait_for_all(Workbench *bench, const Asked *asked, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        wait_for(bench, &asked[i]);
+}
+
+/* What waits while a process turns out to be used up goes to the next one. */
+static void test_waiting_when_used_up(void)
+{
+    Workbench *bench = workbench_new();
+    Asked asked[40];
+    pid_t pid;
+
+    pid = inspect(bench, 1, PROBE_TCP, 0).pid;
+    for (unsigned i = 0; i < 40; i++)
+        submit_probe(bench, &asked[i], 1, PROBE_TCP, 0, i == 0 ? FAKE_ADDRESS_IN_USE : FAKE_REPLY);
+    wait_for_all(bench, asked, 40);
+    g_assert_cmpint(inspect(bench, 1, PROBE_TCP, 0).pid, !=, pid);
+    workbench_free(bench);
+
+    /* The same where it is what is sent again that uses it up. */
+    bench = workbench_new();
+    send_many(bench, NUMBERS_OWN_LIFE - 20, PROBE_UDP, 0);
+    pid = inspect(bench, 1, PROBE_UDP, 0).pid;
+    for (unsigned i = 0; i < 40; i++)
+        submit_probe(bench, &asked[i], 1, PROBE_TCP, 0, FAKE_NO_ROUTE);
+    wait_for_all(bench, asked, 40);
+    g_assert_cmpint(inspect(bench, 1, PROBE_UDP, 0).pid, !=, pid);
+    workbench_free(bench);
+}
+
+/* One that retires, and breaks the protocol right behind its last answer. */
+static void test_broken_at_the_end(void)
+{
+    Workbench *bench = workbench_new();
+    Asked kept, used;
+    pid_t pid;
+
+    pid = inspect(bench, 1, PROBE_TCP, 0).pid;
+    submit_probe(bench, &kept, 1, PROBE_TCP, 0, FAKE_KEEP_AND_BREAK);
+    submit_probe(bench, &used, 1, PROBE_TCP, 0, FAKE_ADDRESS_IN_USE);
+    wait_for(bench, &used);
+    g_assert_cmpint(inspect(bench, 1, PROBE_TCP, 0).pid, !=, pid);
+    release(pid);
+    wait_for(bench, &kept);
+    g_assert_cmpint(kept.outcome, ==, OUTCOME_OK);
+    wait_gone(bench, pid);
+    workbench_free(bench);
+}
+
 static void add_tests(void)
 {
+    g_test_add_func("/scheduler-numbers/waiting-when-used-up", test_waiting_when_used_up);
+    g_test_add_func("/scheduler-numbers/broken-at-the-end", test_broken_at_the_end);
     g_test_add_func("/scheduler-numbers/own", test_own_numbers);
     g_test_add_func("/scheduler-numbers/after-loss", test_numbers_after_loss);
     g_test_add_func("/scheduler-numbers/used-up-idle", test_used_up_idle);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "pace.h"
 #include "workbench.h"
 
 /*
@@ -238,8 +239,32 @@ static void test_drop(void)
     workbench_free(bench);
 }
 
+/* A process that has not answered a question for longer than it may, because the machine or we
+ * stood still, has its time from then on. */
+static void test_standstill(void)
+{
+    Workbench *bench = workbench_new();
+    Asked asked[PACE_BURST_DEFAULT];
+    pid_t pid;
+
+    pid = inspect(bench, 1, PROBE_ICMP, 0).pid;
+    settle(bench);
+    g_assert_cmpint(kill(pid, SIGSTOP), ==, 0);
+    for (unsigned i = 0; i < PACE_BURST_DEFAULT; i++)
+        submit_probe(bench, &asked[i], 1, PROBE_ICMP, 0, FAKE_REPLY);
+    g_usleep(PACKET_PROCESS_ANSWER_USEC + 1500000);
+    g_assert_cmpint(sd_event_run(bench->event, UINT64_MAX), >=, 0); /* this is late */
+    g_assert_cmpint(kill(pid, SIGCONT), ==, 0);
+    for (unsigned i = 0; i < PACE_BURST_DEFAULT; i++) {
+        wait_for(bench, &asked[i]);
+        g_assert_cmpint(asked[i].outcome, ==, OUTCOME_OK);
+    }
+    workbench_free(bench);
+}
+
 static void add_tests(void)
 {
+    g_test_add_func("/scheduler/standstill", test_standstill);
     g_test_add_func("/scheduler/share", test_share);
     g_test_add_func("/scheduler/turns", test_turns);
     g_test_add_func("/scheduler/questions", test_questions);
