@@ -199,14 +199,12 @@ void caller_set_session(Caller *caller, CallerSession session)
         callers_release(caller->callers);
 }
 
-static Request *find_in_session(const Caller *caller)
+/* Those of the session came after all others that there still are: no need to look for them. */
+static Request *last_in_session(const Caller *caller)
 {
-    Request *request;
+    Request *last = caller->requests ? caller->requests->prev : NULL;
 
-    DL_FOREACH (caller->requests, request)
-        if (request->in_session)
-            return request;
-    return NULL;
+    return last && last->in_session ? last : NULL;
 }
 
 int caller_close(Caller *caller, Failure *failure)
@@ -218,7 +216,7 @@ int caller_close(Caller *caller, Failure *failure)
         return failure_set(failure, OUTCOME_STATE, "not open: Open comes before Close");
 
     failure_set(&cancelled, OUTCOME_CANCELLED, "the session was closed before there was an answer");
-    while ((request = find_in_session(caller)))
+    while ((request = last_in_session(caller)))
         request_fail(request, &cancelled);
     caller_set_session(caller, CALLER_SESSION_NONE);
     return 0;
