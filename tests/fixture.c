@@ -11,8 +11,6 @@
 
 #include "sandbox.h"
 
-#define BUS_LOG "/run/bus.log"
-#define POLICY_DIR "/usr/share/dbus-1/system.d"
 #define NOBODY_UID 65534
 
 static void (*add_tests_function)(void);
@@ -75,35 +73,16 @@ const char *fixture_program(const char *variable, const char *name)
  * The bus
  */
 
-/* Starts the daemon, and returns when it has printed its address: it listens from then on. */
+void fixture_bus_of(Fixture *fixture, BusKind kind)
+{
+    *fixture = (Fixture){0};
+    bus_start(&fixture->bus, kind);
+    fixture->root = fixture_connect(0);
+}
+
 void fixture_bus(Fixture *fixture)
 {
-    const char *const argv[] = {"dbus-daemon", "--config-file=/usr/share/dbus-1/system.conf",
-                                "--nofork",    "--nopidfile",
-                                "--nosyslog",  "--print-address",
-                                NULL};
-    g_autoptr(GError) error = NULL;
-    const char *const cp[] = {"cp", "--", environment("TEST_POLICY"), POLICY_DIR, NULL};
-    int out, log;
-    char c;
-
-    *fixture = (Fixture){0};
-    g_assert_cmpint(fixture_command(cp, NULL, NULL), ==, 0);
-
-    log = open(BUS_LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    g_assert_cmpint(log, >=, 0);
-    g_spawn_async_with_pipes_and_fds(
-        NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, -1, -1, log,
-        NULL, NULL, 0, &fixture->bus_pid, NULL, &out, NULL, &error);
-    g_assert_no_error(error);
-    close(log);
-
-    do
-        g_assert_cmpint(read(out, &c, 1), ==, 1);
-    while (c != '\n');
-    close(out);
-
-    fixture->root = fixture_connect(0);
+    fixture_bus_of(fixture, BUS_DAEMON);
 }
 
 /*
@@ -200,19 +179,9 @@ int fixture_end_service(Fixture *fixture, int signal)
     return fixture_wait_service(fixture);
 }
 
-static void end_bus(Fixture *fixture, int signal)
-{
-    if (!fixture->bus_pid)
-        return;
-    g_assert_cmpint(kill(fixture->bus_pid, signal), ==, 0);
-    g_assert_cmpint(waitpid(fixture->bus_pid, NULL, 0), ==, fixture->bus_pid);
-    fixture->bus_pid = 0;
-    unlink(CALL_BUS_SOCKET);
-}
-
 void fixture_kill_bus(Fixture *fixture)
 {
-    end_bus(fixture, SIGKILL);
+    bus_end(&fixture->bus, SIGKILL);
 }
 
 void fixture_stop(Fixture *fixture)
@@ -222,7 +191,7 @@ void fixture_stop(Fixture *fixture)
 
     if (fixture->root)
         fixture_disconnect(fixture->root);
-    end_bus(fixture, SIGTERM);
+    bus_end(&fixture->bus, SIGTERM);
 
     g_assert_cmpuint(sandbox_processes(), ==, 0);
 }

@@ -10,6 +10,7 @@
 
 #include <gio/gio.h>
 
+#include "buses.h"
 #include "call.h"
 #include "process.h"
 
@@ -18,7 +19,7 @@
 #define FIXTURE_OTHER_USER "mtrpacketd-test"
 
 typedef struct Fixture {
-    GPid bus_pid;          /* 0 once it was killed */
+    Bus bus;
     GPid service_pid;      /* 0 once it has ended */
     GDBusConnection *root; /* a client of uid 0 */
 } Fixture;
@@ -37,6 +38,9 @@ void fixture_add_user(const char *name, uid_t uid);
 
 /** fixture_bus() - start the bus, and connect a client of uid 0; there is no service */
 void fixture_bus(Fixture *fixture);
+
+/** fixture_bus_of() - the same with a bus of another kind */
+void fixture_bus_of(Fixture *fixture, BusKind kind);
 
 /** fixture_launch() - start @argv as the service on a bus that is there, and wait until it owns its
  * name */

@@ -101,7 +101,7 @@ void polkit_end_daemon(Polkit *polkit, int signal)
     g_assert_cmpint(kill(polkit->pid, signal), ==, 0);
     g_assert_cmpint(waitpid(polkit->pid, NULL, 0), ==, polkit->pid);
     polkit->pid = 0;
-    if (polkit->fixture.bus_pid)
+    if (polkit->fixture.bus.pid)
         wait_for_name(polkit, false);
 }
 
@@ -216,7 +216,7 @@ static void subscribe(Polkit *polkit)
         G_DBUS_SIGNAL_FLAGS_NONE, on_changed, polkit, NULL);
 }
 
-void polkit_start_bus(Polkit *polkit, const char *rules)
+void polkit_start_bus_of(Polkit *polkit, BusKind kind, const char *rules)
 {
     const char *const cp[] = {"cp", "--", g_getenv("TEST_POLKIT_POLICY"), POLKIT_POLICY, NULL};
 
@@ -225,8 +225,13 @@ void polkit_start_bus(Polkit *polkit, const char *rules)
         fixture_add_user(SERVICE_USER, SERVICE_UID);
     g_assert_cmpint(fixture_command(cp, NULL, NULL), ==, 0);
     polkit_set_rules(polkit, rules);
-    fixture_bus(&polkit->fixture);
+    fixture_bus_of(&polkit->fixture, kind);
     subscribe(polkit);
+}
+
+void polkit_start_bus(Polkit *polkit, const char *rules)
+{
+    polkit_start_bus_of(polkit, BUS_DAEMON, rules);
 }
 
 void polkit_adopt(Polkit *polkit, GDBusConnection *root)

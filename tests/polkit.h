@@ -47,6 +47,9 @@ void polkit_release(Polkit *polkit);
 /** polkit_start_bus() - only the bus, where there is neither polkit nor the service */
 void polkit_start_bus(Polkit *polkit, const char *rules);
 
+/** polkit_start_bus_of() - the same with a bus of another kind */
+void polkit_start_bus_of(Polkit *polkit, BusKind kind, const char *rules);
+
 /** polkit_start_service() - the service, on a bus that is there */
 void polkit_start_service(Polkit *polkit, const char *option);
 

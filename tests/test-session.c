@@ -231,12 +231,12 @@ static unsigned call_around_idle_stop(void)
     fixture_start_with(&fixture, fixture_program("TEST_FAKE_PACKET", "fake"), IDLE_OPTION);
     assert_probe(fixture.root);
 
-    g_assert_cmpint(kill(fixture.bus_pid, SIGSTOP), ==, 0);
+    g_assert_cmpint(kill(fixture.bus.pid, SIGSTOP), ==, 0);
     for (unsigned i = 0; i < AROUND_STOP; i++)
         call_start(&answers[i], fixture.root, "Probe", probe_arguments("127.0.0.1", hold));
     g_assert_true(g_dbus_connection_flush_sync(fixture.root, NULL, NULL));
     let_idle_time_pass();
-    g_assert_cmpint(kill(fixture.bus_pid, SIGCONT), ==, 0);
+    g_assert_cmpint(kill(fixture.bus.pid, SIGCONT), ==, 0);
 
     for (unsigned i = 0; i < AROUND_STOP; i++) {
         call_wait(&answers[i]);

@@ -87,7 +87,7 @@ static void test_bus_gone(void)
     probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
     answer_clear(&answer);
 
-    g_assert_cmpint(kill(fixture.bus_pid, SIGKILL), ==, 0);
+    g_assert_cmpint(kill(fixture.bus.pid, SIGKILL), ==, 0);
     status = fixture_wait_service(&fixture);
     g_assert_true(WIFEXITED(status));
     g_assert_cmpint(WEXITSTATUS(status), ==, 1);
