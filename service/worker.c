@@ -10,7 +10,7 @@
 #include "answers.h"
 #include "hash.h"
 #include "log.h"
-#include "number-sight.h"
+#include "number-use.h"
 #include "pace.h"
 #include "shares.h"
 
@@ -34,12 +34,8 @@ struct Worker {
     const WorkerEvents *events;
     void *userdata;
 
-    Numbers numbers;
-    unsigned n_used;      /* of those, over its whole life */
-    unsigned n_used_then; /* when it was last looked where it is */
-    unsigned n_looks;     /* these take a number too, of the spare ones */
-    NumberSight sight;
-    PacketSlot sight_slot;
+    NumberUse use; /* of its numbers */
+    PacketSlot look_slot;
     Shares shares; /* of places for jobs */
     Pace pace;
     Job *again; /* those to be sent again, in this order; they keep their places */
@@ -50,44 +46,21 @@ struct Worker {
  * Numbers
  */
 
-static void on_sight_answered(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
+static void on_looked(PacketSlot *slot, const PacketReply *reply, const Failure *failure)
 {
-    Worker *worker = CONTAINER_OF(slot, Worker, sight_slot);
-
-    /* What it said does not count, but what came to us before. */
-    number_sight_end(&worker->sight);
+    number_use_looked(&CONTAINER_OF(slot, Worker, look_slot)->use);
 }
 
-static void on_seen(NumberSight *sight, unsigned number)
-{
-    Worker *worker = CONTAINER_OF(sight, Worker, sight);
-    unsigned first = NUMBERS_FIRST + worker->numbers.skip;
-    unsigned end =
-        NUMBERS_FIRST + NUMBERS_SHARED_LIFE + (worker->numbers.range + 1) * NUMBERS_OWN_SIZE;
-
-    if (number >= first && number < end - NUMBERS_MARGIN)
-        return;
-    log_message(LOG_INFO, "mtr-packet [%d] is at number %u, out of %u to %u: it is replaced",
-                (int)packet_process_pid(worker->process), number, first, end - 1);
-    worker->n_used = worker->numbers.life;
-}
-
-/* Looks where the process is, if it is time to, and its numbers are its own: at first, whether it
- * has skipped those that are not, and then now and then. */
+/* Looks where the process is among its numbers, if it is time to. */
 static void look(Worker *worker)
 {
     const PacketCommand *command;
 
-    if (worker->numbers.skip == 0 || worker->sight_slot.token != 0 ||
-        (worker->n_looks > 0 && worker->n_used - worker->n_used_then < NUMBERS_LOOK))
+    if (worker->look_slot.token != 0)
         return;
-    worker->n_used_then = worker->n_used;
-
-    command = number_sight_begin(&worker->sight, worker->workplace->event, PACKET_PRIORITY_SIGHT);
-    if (!command || packet_process_send(worker->process, &worker->sight_slot, command) < 0)
-        return;
-    worker->n_looks++;
-    pace_note_sent(&worker->pace, &worker->sight_slot, PROBE_SIZE);
+    command = number_use_look(&worker->use, worker->workplace->event, PACKET_PRIORITY_SIGHT);
+    if (command && packet_process_send(worker->process, &worker->look_slot, command) >= 0)
+        pace_note_sent(&worker->pace, &worker->look_slot, PROBE_SIZE);
 }
 
 /* The bytes of packets that a command has mtr-packet send. */
@@ -104,7 +77,7 @@ static void note_sent(Worker *worker, Job *job)
     job->n_sent++;
     charge_sent(job->charge);
     if (packet_command_is_numbered(&job->command))
-        worker->n_used++;
+        number_use_count(&worker->use);
     if (job_is_probe(job))
         worker->workplace->statistics->probes_sent++;
     look(worker);
@@ -217,7 +190,7 @@ static void leave(Worker *worker, Job *job, const PacketReply *reply, const Fail
 static bool may_send_again(const Worker *worker, const Job *job)
 {
     return job->done && !job->timed_out && job->n_sent < SENT_MAX &&
-           worker->n_used < worker->numbers.life + NUMBERS_AGAIN;
+           number_use_has_spare(&worker->use);
 }
 
 /* There is room for another probe, whoever it is of. */
@@ -275,7 +248,7 @@ static void on_slot_done(PacketSlot *slot, const PacketReply *reply, const Failu
 
     pace_note_answered(&worker->pace, slot);
     if (reply && packet_reply_used_numbers(&job->command, reply))
-        worker->n_used = worker->numbers.life;
+        number_use_end(&worker->use);
 
     misread = reply ? packet_reply_misread(&job->command, reply) : NULL;
     if (!misread || !may_send_again(worker, job)) {
@@ -372,8 +345,8 @@ static int start(Worker *worker, Failure *failure)
         PacketProcess *process;
 
         r = packet_process_new(&process, workplace->event, workplace->packet_command,
-                               worker->numbers.skip, workplace->statistics, &process_events, worker,
-                               failure);
+                               worker->use.numbers.skip, workplace->statistics, &process_events,
+                               worker, failure);
         if (r != 0)
             break;
         if (!pid_is_taken(workplace, packet_process_pid(process))) {
@@ -404,16 +377,16 @@ int worker_new(Worker **ret, Workplace *workplace, const Numbers *numbers,
     if (!worker)
         return -ENOMEM;
     worker->workplace = workplace;
-    worker->numbers = *numbers;
+    number_use_init(&worker->use, numbers);
     worker->events = events;
     worker->userdata = userdata;
     worker->shares.places = PACKET_PROCESS_SLOTS_MAX;
-    worker->sight.seen = on_seen;
-    worker->sight_slot.done = on_sight_answered;
+    worker->look_slot.done = on_looked;
 
     r = start(worker, failure);
     if (r != 0)
         return r;
+    worker->use.pid = packet_process_pid(worker->process);
     pace_init(&worker->pace, worker->process, &workplace->deadlines, workplace->burst,
               &pace_events);
 
@@ -429,8 +402,8 @@ Worker *worker_free(Worker *worker)
     if (!worker)
         return NULL;
 
-    number_sight_end(&worker->sight);
-    if (worker->n_used > 0)
+    number_use_deinit(&worker->use);
+    if (number_use_total(&worker->use) > 0)
         packet_ids_note_ended(&worker->workplace->ids, packet_process_pid(worker->process),
                               deadlines_now());
     packet_process_free(worker->process);
@@ -490,17 +463,17 @@ void worker_flush(Worker *worker)
 
 const Numbers *worker_numbers(const Worker *worker)
 {
-    return &worker->numbers;
+    return &worker->use.numbers;
 }
 
 unsigned worker_used(const Worker *worker)
 {
-    return worker->n_used + worker->n_looks;
+    return number_use_total(&worker->use);
 }
 
 bool worker_used_up(const Worker *worker)
 {
-    return worker->n_used >= worker->numbers.life;
+    return number_use_is_up(&worker->use);
 }
 
 bool worker_idle(const Worker *worker)
