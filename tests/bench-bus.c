@@ -6,7 +6,6 @@
  * all of it can be measured.
  */
 
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bus-load.h"
-#include "fixture.h"
+#include "bench-scene.h"
 #include "pace.h"
 #include "pipe-load.h"
-#include "polkit.h"
 #include "report.h"
 #include "sandbox.h"
 
@@ -41,38 +38,13 @@ static const Size brief = {1, 100, 500, 1000, 5, false};
 
 #define PIPE_IN_FLIGHT 512
 
-/* Users who may probe by the example rule, and its group. */
-#define GROUP "netprobe"
-#define GROUP_ID 4400
-#define BUSY_UID 4401
-#define OTHER_UID 4402
-
 /* Of a flood, which does not end by itself. */
 #define FLOOD 1000000000
-
-/* Between two measurements it is asked nothing. */
-#define STAYS "--idle-timeout=0"
 
 /* How many wait, and the rows for that. */
 static const unsigned waiting[] = {1, 10, 100, 1000, 8000};
 static const char growth[] = "Probe over D-Bus, so many called";
 static const char beside[] = "Probe, while so many wait";
-
-static const BusLoadCall probe = {.name = SERVICE_NAME,
-                                  .path = SERVICE_PATH,
-                                  .interface = SERVICE_INTERFACE,
-                                  .method = "Probe",
-                                  .host = "127.0.0.1"};
-static const BusLoadCall hole_probe = {.name = SERVICE_NAME,
-                                       .path = SERVICE_PATH,
-                                       .interface = SERVICE_INTERFACE,
-                                       .method = "Probe",
-                                       .host = "192.0.2.2",
-                                       .timeout = 60};
-static const BusLoadCall empty = {.name = "org.mtrpacket.Empty",
-                                  .path = "/empty",
-                                  .interface = "org.mtrpacket.Empty",
-                                  .method = "Empty"};
 
 static const struct {
     const char *name, *title;
@@ -84,81 +56,11 @@ static const struct {
 };
 
 typedef struct Bench {
-    BusKind kind;
     Size size;
+    BusKind kind;
     Report *report;
-    Polkit polkit;
-    GPid empty_pid; /* of the service with the empty method */
+    BenchScene scene;
 } Bench;
-
-/*
- * Scene
- */
-
-static void add_users(void)
-{
-    static const char policy[] =
-        "<busconfig>\n"
-        "  <policy user=\"root\"><allow own=\"org.mtrpacket.Empty\"/></policy>\n"
-        "  <policy context=\"default\"><allow send_destination=\"org.mtrpacket.Empty\"/></policy>\n"
-        "</busconfig>\n";
-    FILE *group = fopen("/etc/group", "a");
-
-    fixture_add_user("bench-busy", BUSY_UID);
-    fixture_add_user("bench-other", OTHER_UID);
-    g_assert_nonnull(group);
-    fprintf(group, GROUP ":x:%u:bench-busy,bench-other\n", GROUP_ID);
-    g_assert_cmpint(fclose(group), ==, 0);
-    g_assert_true(g_file_set_contents("/usr/share/dbus-1/system.d/empty.conf", policy, -1, NULL));
-}
-
-static void on_appeared(GDBusConnection *connection, const char *name, const char *owner,
-                        void *userdata)
-{
-    *(bool *)userdata = true;
-}
-
-static void start_empty(Bench *bench)
-{
-    const char *const argv[] = {g_getenv("TEST_EMPTY_SERVICE"), NULL};
-    bool there = false;
-    unsigned watch;
-
-    watch = g_bus_watch_name_on_connection(bench->polkit.fixture.root, empty.name,
-                                           G_BUS_NAME_WATCHER_FLAGS_NONE, on_appeared, NULL, &there,
-                                           NULL);
-    bench->empty_pid = fixture_spawn(argv);
-    wait_until(&there);
-    g_bus_unwatch_name(watch);
-}
-
-static void start(Bench *bench)
-{
-    g_autofree char *rules =
-        g_build_filename(g_getenv("TEST_EXAMPLES"), "50-mtrpacketd-group.rules", NULL);
-
-    add_users();
-    dig_black_hole();
-    polkit_start_bus_of(&bench->polkit, bench->kind, NULL);
-    polkit_start_daemon(&bench->polkit);
-    polkit_install_rules(&bench->polkit, rules);
-    polkit_start_service(&bench->polkit, STAYS);
-    start_empty(bench);
-}
-
-static void stop(Bench *bench)
-{
-    g_assert_cmpint(kill(bench->empty_pid, SIGTERM), ==, 0);
-    g_assert_cmpint(waitpid(bench->empty_pid, NULL, 0), ==, bench->empty_pid);
-    polkit_stop(&bench->polkit);
-}
-
-/* A service that has nothing left of what was before. */
-static void restart_service(Bench *bench, const char *option)
-{
-    g_assert_cmpint(fixture_end_service(&bench->polkit.fixture, SIGTERM), ==, 0);
-    polkit_start_service(&bench->polkit, option);
-}
 
 /*
  * Rates
@@ -196,9 +98,9 @@ static void run_pipes(Bench *bench)
 static void run_bus_as(Bench *bench, uid_t uid, const char *name, const BusLoadCall *call,
                        unsigned n, unsigned in_flight, unsigned number)
 {
-    const Fixture *fixture = &bench->polkit.fixture;
+    const Fixture *fixture = &bench->scene.polkit.fixture;
     const GPid processes[LOAD_COSTS] = {
-        [LOAD_COST_SERVICE] = call == &empty ? bench->empty_pid : fixture->service_pid,
+        [LOAD_COST_SERVICE] = call == &bench_empty ? bench->scene.empty_pid : fixture->service_pid,
         [LOAD_COST_BUS] = fixture->bus.broker_pid,
     };
     BusLoad *bus_load = bus_load_new(uid, in_flight);
@@ -218,12 +120,12 @@ static void run_bus(Bench *bench, const char *name, const BusLoadCall *call, uns
 
 static void run_buses(Bench *bench)
 {
-    run_bus(bench, "empty method over D-Bus", &empty, bench->size.few, 1);
-    run_bus(bench, "empty method over D-Bus", &empty, bench->size.many, 100);
-    run_bus(bench, "Probe over D-Bus", &probe, bench->size.few, 1);
-    run_bus(bench, "Probe over D-Bus", &probe, bench->size.many, 8);
-    run_bus(bench, "Probe over D-Bus", &probe, bench->size.many, 32);
-    run_bus(bench, "Probe over D-Bus", &probe, bench->size.many, 100);
+    run_bus(bench, "empty method over D-Bus", &bench_empty, bench->size.few, 1);
+    run_bus(bench, "empty method over D-Bus", &bench_empty, bench->size.many, 100);
+    run_bus(bench, "Probe over D-Bus", &bench_probe, bench->size.few, 1);
+    run_bus(bench, "Probe over D-Bus", &bench_probe, bench->size.many, 8);
+    run_bus(bench, "Probe over D-Bus", &bench_probe, bench->size.many, 32);
+    run_bus(bench, "Probe over D-Bus", &bench_probe, bench->size.many, 100);
 }
 
 static void measure_rates(Bench *bench)
@@ -235,7 +137,8 @@ static void measure_rates(Bench *bench)
         run_pipes(bench);
         run_buses(bench);
     }
-    run_bus(bench, "Probe over D-Bus, very many", &probe, bench->size.very_many, PIPE_IN_FLIGHT);
+    run_bus(bench, "Probe over D-Bus, very many", &bench_probe, bench->size.very_many,
+            PIPE_IN_FLIGHT);
 
     rate = report_rate(report, "Probe over D-Bus", 100);
     pipe_rate = report_rate(report, "bare pipe, unpaced", PIPE_IN_FLIGHT);
@@ -272,8 +175,8 @@ static void measure_growth(Bench *bench)
 
     for (unsigned i = 0; i < bench->size.rounds; i++)
         for (unsigned k = 0; k < G_N_ELEMENTS(waiting); k++)
-            run_bus(bench, growth, &probe, waiting[k] == 1 ? bench->size.few : 2 * bench->size.many,
-                    waiting[k]);
+            run_bus(bench, growth, &bench_probe,
+                    waiting[k] == 1 ? bench->size.few : 2 * bench->size.many, waiting[k]);
     report_number(report, "the service's CPU time for each of 8000 in flight, in that of 10", "",
                   report_cost(report, growth, 8000, LOAD_COST_SERVICE) /
                       report_cost(report, growth, 10, LOAD_COST_SERVICE));
@@ -286,9 +189,9 @@ static void measure_growth(Bench *bench)
  * them. */
 static void run_beside(Bench *bench, BusLoad *busy, unsigned n)
 {
-    bus_load_fill(busy, &hole_probe, n);
-    fixture_wait_probes(&bench->polkit.fixture, 500, n);
-    run_bus_as(bench, OTHER_UID, beside, &probe, bench->size.few, 1, n);
+    bus_load_fill(busy, &bench_hole_probe, n);
+    fixture_wait_probes(&bench->scene.polkit.fixture, 500, n);
+    run_bus_as(bench, BENCH_OTHER_UID, beside, &bench_probe, bench->size.few, 1, n);
 }
 
 /* 500 unanswered calls hold all places that one user may have, for longer than this takes. */
@@ -296,15 +199,15 @@ static void run_all_beside(Bench *bench)
 {
     BusLoad *holders = bus_load_new(0, 500), *busy[G_N_ELEMENTS(waiting)];
 
-    bus_load_introduce(holders, &probe);
+    bus_load_introduce(holders, &bench_probe);
     for (unsigned i = 0; i < G_N_ELEMENTS(waiting); i++) {
         busy[i] = bus_load_new(0, waiting[i]);
-        bus_load_introduce(busy[i], &probe);
+        bus_load_introduce(busy[i], &bench_probe);
     }
 
-    bus_load_fill(holders, &hole_probe, 500);
+    bus_load_fill(holders, &bench_hole_probe, 500);
     for (unsigned i = 0; i < G_N_ELEMENTS(waiting); i++) {
-        fixture_wait_probes(&bench->polkit.fixture, 500, 0);
+        fixture_wait_probes(&bench->scene.polkit.fixture, 500, 0);
         run_beside(bench, busy[i], waiting[i]);
         bus_load_free(busy[i]);
     }
@@ -316,7 +219,7 @@ static void measure_waiting(Bench *bench)
     Report *report = bench->report;
 
     for (unsigned i = 0; i < bench->size.rounds; i++) {
-        restart_service(bench, "--user-rate=1000000");
+        bench_scene_restart(&bench->scene, "--user-rate=1000000");
         run_all_beside(bench);
     }
     report_check(report,
@@ -336,7 +239,7 @@ static void flood(void)
     const GPid nobody[LOAD_COSTS] = {0};
     Load load;
 
-    bus_load_run(bus_load_new(BUSY_UID, 1000), &load, &probe, FLOOD, 1000, nobody);
+    bus_load_run(bus_load_new(BENCH_BUSY_UID, 1000), &load, &bench_probe, FLOOD, 1000, nobody);
 }
 
 static GPid start_flood(Bench *bench)
@@ -344,7 +247,7 @@ static GPid start_flood(Bench *bench)
     const char *const argv[] = {"/proc/self/exe", "--flood", NULL};
     GPid pid = fixture_spawn(argv);
 
-    while (get_number(bench->polkit.fixture.root, "ProbesQueued") < 900)
+    while (get_number(bench->scene.polkit.fixture.root, "ProbesQueued") < 900)
         ;
     return pid;
 }
@@ -354,14 +257,14 @@ static double median_span(const Bench *bench, BusLoad *other)
     double spans[CALLS_MAX];
 
     for (unsigned i = 0; i < bench->size.calls; i++)
-        spans[i] = bus_load_span(other, &probe);
+        spans[i] = bus_load_span(other, &bench_probe);
     return median(spans, bench->size.calls);
 }
 
 /* The last of the others' load, however it was, is gone. */
 static void wait_idle(Bench *bench)
 {
-    fixture_wait_probes(&bench->polkit.fixture, 0, 0);
+    fixture_wait_probes(&bench->scene.polkit.fixture, 0, 0);
 }
 
 static double among_flood(Bench *bench, BusLoad *other)
@@ -378,12 +281,12 @@ static double among_flood(Bench *bench, BusLoad *other)
 /* 500 are in flight and answered by nobody, and 500 wait for their places. */
 static double among_unanswered(Bench *bench, BusLoad *other)
 {
-    BusLoad *busy = bus_load_new(BUSY_UID, 1000);
+    BusLoad *busy = bus_load_new(BENCH_BUSY_UID, 1000);
     double span;
 
-    bus_load_introduce(busy, &probe);
-    bus_load_fill(busy, &hole_probe, 992);
-    fixture_wait_probes(&bench->polkit.fixture, 500, 492);
+    bus_load_introduce(busy, &bench_probe);
+    bus_load_fill(busy, &bench_hole_probe, 992);
+    fixture_wait_probes(&bench->scene.polkit.fixture, 500, 492);
     span = median_span(bench, other);
     bus_load_free(busy);
     return span;
@@ -392,7 +295,7 @@ static double among_unanswered(Bench *bench, BusLoad *other)
 static void measure_neighbours(Bench *bench)
 {
     double idle[ROUNDS_MAX], flooded[ROUNDS_MAX], unanswered;
-    BusLoad *other = bus_load_new(OTHER_UID, 1);
+    BusLoad *other = bus_load_new(BENCH_OTHER_UID, 1);
     Report *report = bench->report;
 
     for (unsigned i = 0; i < bench->size.rounds; i++) {
@@ -427,22 +330,22 @@ static void measure_idle_memory(Bench *bench)
 {
     BusLoad *bus_load = bus_load_new(0, 1);
 
-    (void)bus_load_span(bus_load, &probe);
+    (void)bus_load_span(bus_load, &bench_probe);
     bus_load_free(bus_load);
     report_check(bench->report, "memory of the service, idle", "MB",
-                 memory_mb(bench->polkit.fixture.service_pid), REPORT_AT_MOST, 5);
+                 memory_mb(bench->scene.polkit.fixture.service_pid), REPORT_AT_MOST, 5);
 }
 
 /* With nothing else before it, so that what is there is for those that wait. */
 static void measure_memory(Bench *bench)
 {
-    Fixture *fixture = &bench->polkit.fixture;
+    Fixture *fixture = &bench->scene.polkit.fixture;
     BusLoad *busy = bus_load_new(0, 8192 + 500);
 
-    bus_load_introduce(busy, &probe);
-    bus_load_fill(busy, &hole_probe, 8192);
+    bus_load_introduce(busy, &bench_probe);
+    bus_load_fill(busy, &bench_hole_probe, 8192);
     fixture_wait_probes(fixture, 500, 8192 - 500);
-    bus_load_fill(busy, &hole_probe, 500);
+    bus_load_fill(busy, &bench_hole_probe, 500);
     fixture_wait_probes(fixture, 500, 8192);
     report_check(bench->report, "the same with 8192 waiting, and 500 in flight", "MB",
                  memory_mb(fixture->service_pid), REPORT_AT_MOST, 20);
@@ -489,18 +392,18 @@ static int run(int argc, char *argv[])
     if (!bench.report)
         g_error("%s: daemon, allow-all or broker is expected", argv[1]);
 
-    start(&bench);
+    bench_scene_start(&bench.scene, bench.kind);
     measure_idle_memory(&bench);
     measure_memory(&bench);
-    restart_service(&bench, STAYS);
+    bench_scene_restart(&bench.scene, BENCH_STAYS);
     measure_rates(&bench);
     measure_growth(&bench);
     measure_waiting(&bench);
-    restart_service(&bench, STAYS);
+    bench_scene_restart(&bench.scene, BENCH_STAYS);
     measure_neighbours(&bench);
-    restart_service(&bench, STAYS);
+    bench_scene_restart(&bench.scene, BENCH_STAYS);
     measure_client(&bench);
-    stop(&bench);
+    bench_scene_stop(&bench.scene);
 
     met = report_print(bench.report, json);
     report_free(bench.report);
