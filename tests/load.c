@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,7 +65,7 @@ void load_answer(Load *load, double usec)
     load->n_answered++;
     if (usec < 0)
         load->n_lost++;
-    else
+    else if (!isnan(usec))
         g_array_append_val(load->times, usec);
 }
 
@@ -73,6 +74,14 @@ static int compare(const void *a, const void *b)
     double left = *(const double *)a, right = *(const double *)b;
 
     return (left > right) - (left < right);
+}
+
+double median(double *numbers, unsigned n)
+{
+    if (n == 0)
+        return NAN;
+    qsort(numbers, n, sizeof(*numbers), compare);
+    return n % 2 ? numbers[n / 2] : (numbers[n / 2 - 1] + numbers[n / 2]) / 2;
 }
 
 void load_end(Load *load)

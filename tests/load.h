@@ -57,3 +57,6 @@ double load_quantile(const Load *load, double part);
 
 /** load_clear() - free what it holds; it may be used again */
 void load_clear(Load *load);
+
+/** median() - of @n numbers, which it sorts; NaN of none */
+double median(double *numbers, unsigned n);

@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What is measured of a load, and its median shown. */
@@ -72,21 +71,6 @@ void report_free(Report *report)
     g_ptr_array_unref(report->rows);
     g_array_unref(report->numbers);
     g_free(report);
-}
-
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
-double median(double *numbers, unsigned n)
-{
-    if (n == 0)
-        return NAN;
-    qsort(numbers, n, sizeof(*numbers), compare);
-    return n % 2 ? numbers[n / 2] : (numbers[n / 2 - 1] + numbers[n / 2]) / 2;
 }
 
 /*

@@ -44,6 +44,3 @@ void report_check(Report *report, const char *name, const char *unit, double val
 /** report_print() - print it, as a table or as one line of JSON; returns whether all that was
  * checked is within its limit */
 bool report_print(const Report *report, bool json);
-
-/** median() - of @n numbers, which it sorts; NaN of none */
-double median(double *numbers, unsigned n);
