@@ -199,19 +199,14 @@ static bool handle_housekeeping(Fake *fake, int token, const char *line)
     return false;
 }
 
-static void handle_probe(Fake *fake, int token, const char *line)
+/* Ends, or does no more, or cannot be heard or told any more, if that is what the pattern says;
+ * false if it is not. */
+static bool handle_end(int token, int pattern)
 {
-    const char *pattern;
-
-    if (handle_housekeeping(fake, token, line))
-        return;
-
-    fake->n_probes++;
-    pattern = argument(line, "bit-pattern");
-    switch (pattern ? atoi(pattern) : FAKE_REPLY) {
+    switch (pattern) {
     case FAKE_DIE:
         raise(SIGKILL);
-        break;
+        return true;
     case FAKE_EXIT:
         exit(3);
     case FAKE_ANSWER_AND_EXIT:
@@ -219,7 +214,7 @@ static void handle_probe(Fake *fake, int token, const char *line)
         exit(4);
     case FAKE_CLOSE:
         close(STDOUT_FILENO);
-        break;
+        return true;
     case FAKE_CLOSE_INPUT:
         close(STDIN_FILENO);
         for (;;)
@@ -229,6 +224,26 @@ static void handle_probe(Fake *fake, int token, const char *line)
         fflush(stdout);
         for (;;)
             pause();
+    default:
+        return false;
+    }
+}
+
+static void handle_probe(Fake *fake, int token, const char *line)
+{
+    const char *text;
+    int pattern;
+
+    if (handle_housekeeping(fake, token, line))
+        return;
+
+    fake->n_probes++;
+    text = argument(line, "bit-pattern");
+    pattern = text ? atoi(text) : FAKE_REPLY;
+    if (handle_end(token, pattern))
+        return;
+
+    switch (pattern) {
     case FAKE_GARBAGE:
         printf("Segmentation fault \x1b[31m\n");
         break;
