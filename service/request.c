@@ -32,9 +32,15 @@ static void on_job_done(void *userdata, const PacketReply *reply, const Failure 
     request_finish(request, reply, failure);
 }
 
+/* Only then has the command a target and options. */
+static bool is_probe(const Request *request)
+{
+    return request->command.kind == PACKET_SEND_PROBE;
+}
+
 static bool waits(const Request *request)
 {
-    return request->command.kind == PACKET_SEND_PROBE && request->state != REQUEST_QUEUED;
+    return is_probe(request) && request->state != REQUEST_QUEUED;
 }
 
 /* Counts a request where it is: those of nobody yet, and probes that wait for something else than
@@ -140,7 +146,7 @@ static void request_go(Request *request)
                "the source address cannot be checked"))
         return;
 
-    if (request->command.kind != PACKET_SEND_PROBE)
+    if (!is_probe(request))
         request_submit(request);
     else if (request->command.target.ip_version == 0)
         request_resolve(request);
@@ -181,7 +187,8 @@ static void on_granted(GrantWaiter *waiter, const Failure *failure)
         if (failure->outcome != OUTCOME_NO_MEMORY)
             log_denial(request, failure);
         request_fail(request, failure);
-    } else if (request->asking == AUTHORITY_PROBE && request->command.options.mark != 0) {
+    } else if (request->asking == AUTHORITY_PROBE && is_probe(request) &&
+               request->command.options.mark != 0) {
         request->asking = AUTHORITY_SET_MARK;
         request_authorize(request);
     } else {
@@ -192,12 +199,14 @@ static void on_granted(GrantWaiter *waiter, const Failure *failure)
 static void request_authorize(Request *request)
 {
     const ProbeOptions *options = &request->command.options;
-    const PolkitDetails details = {.host = request->host,
-                                   .protocol = probe_protocol_name(options->protocol),
-                                   .mark = options->mark};
+    PolkitDetails details = {0};
     Failure failure;
     int r;
 
+    if (is_probe(request))
+        details = (PolkitDetails){.host = request->host,
+                                  .protocol = probe_protocol_name(options->protocol),
+                                  .mark = options->mark};
     set_state(request, REQUEST_AUTHORIZING);
     request->grant.done = on_granted;
     r = grants_get(&request->caller->grants, request->asking, &details, request->call.interactive,

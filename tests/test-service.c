@@ -231,9 +231,19 @@ static void test_check_support(void)
     static const struct {
         const char *feature;
         gboolean supported;
-    } cases[] = {{"send-probe", TRUE}, {"ip-4", TRUE}, {"ip-6", TRUE},      {"icmp", TRUE},
-                 {"udp", TRUE},        {"tcp", TRUE},  {"nonsense", FALSE}, {"version", FALSE},
-                 {"nonsense", FALSE},  {"mark", TRUE}, {"mark", TRUE}};
+    } cases[] = {{"send-probe", TRUE},
+                 {"ip-4", TRUE},
+                 {"ip-6", TRUE},
+                 {"icmp", TRUE},
+                 {"udp", TRUE},
+                 {"tcp", TRUE},
+                 {"nonsense", FALSE},
+                 {"version", FALSE},
+                 {"nonsense", FALSE},
+                 {"mark", TRUE},
+                 {"mark", TRUE},
+                 /* as long as a name may be */
+                 {"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", FALSE}};
     Fixture fixture;
     Answer answer;
 
