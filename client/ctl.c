@@ -3,12 +3,12 @@
 #include "ctl.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bus-error.h"
+#include "service-call.h"
 
 int ctl_option(Ctl *ctl, int option, const char *argument)
 {
@@ -75,19 +75,13 @@ static int exit_status(const sd_bus_error *error)
 int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply)
 {
     sd_bus_error error __attribute__((cleanup(sd_bus_error_free))) = SD_BUS_ERROR_NULL;
+    char text[SERVICE_ERROR_SIZE];
     int r;
 
-    /* The service has the deadline, and its caller may wait for others first: the default of 25 s
-     * is no limit here. */
-    r = sd_bus_call(ctl->bus, call, UINT64_MAX, &error, ret_reply);
-    if (r >= 0)
+    r = service_call(ctl->bus, call, &error, ret_reply);
+    if (r == 0)
         return 0;
-
-    if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
-        sd_bus_error_has_name(&error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-        fprintf(stderr, "No mtrpacketd is on the bus: is it installed? (%s)\n", error.message);
-    else
-        fprintf(stderr, "%s\n", error.message ? error.message : strerror(-r));
+    fprintf(stderr, "%s\n", service_error_text(&error, r, text));
     return exit_status(&error);
 }
 
