@@ -5,8 +5,10 @@
 #include <assert.h>
 #include <string.h>
 
-void line_buffer_init(LineBuffer *buffer)
+void line_buffer_init(LineBuffer *buffer, size_t line_max)
 {
+    assert(line_max <= LINE_BUFFER_LINE_MAX);
+    buffer->line_max = line_max;
     buffer->begin = buffer->scanned = buffer->end = 0;
 }
 
@@ -37,7 +39,7 @@ int line_buffer_next(LineBuffer *buffer, char **ret_line, size_t *ret_length)
     size_t length;
 
     length = (newline ? newline : buffer->data + buffer->end) - line;
-    if (length > LINE_BUFFER_LINE_MAX)
+    if (length > buffer->line_max)
         return LINE_BUFFER_E_TOO_LONG;
 
     if (!newline) {
@@ -50,4 +52,11 @@ int line_buffer_next(LineBuffer *buffer, char **ret_line, size_t *ret_length)
     *ret_line = line;
     *ret_length = length;
     return 0;
+}
+
+void line_buffer_discard(LineBuffer *buffer)
+{
+    assert(buffer->end - buffer->begin > buffer->line_max);
+    buffer->begin += buffer->line_max + 1;
+    buffer->scanned = buffer->begin;
 }

@@ -9,14 +9,14 @@
 
 #include <stddef.h>
 
-/* A line may have this many bytes before its newline; mtr-packet's own buffer is no larger. */
+/* No line may have more bytes than this before its newline; mtr-packet's own buffer is no larger.
+ */
 #define LINE_BUFFER_LINE_MAX 4096
 
 /* Outcomes of line_buffer_next() */
 enum {
     LINE_BUFFER_E_EMPTY = 1, /* no whole line yet: read more */
-    LINE_BUFFER_E_TOO_LONG, /* more than LINE_BUFFER_LINE_MAX bytes without a newline: the stream is
-                               broken */
+    LINE_BUFFER_E_TOO_LONG,  /* more bytes without a newline than a line may have */
 };
 
 typedef struct LineBuffer {
@@ -24,11 +24,13 @@ typedef struct LineBuffer {
     size_t scanned; /* bytes before this one were searched for a newline, so no byte is searched
                        twice */
     size_t end;     /* first free byte */
+    size_t line_max;
     char data[4 * LINE_BUFFER_LINE_MAX];
 } LineBuffer;
 
-/** line_buffer_init() - empty the buffer */
-void line_buffer_init(LineBuffer *buffer);
+/** line_buffer_init() - empty the buffer; a line may have @line_max bytes, LINE_BUFFER_LINE_MAX at
+ * most */
+void line_buffer_init(LineBuffer *buffer, size_t line_max);
 
 /**
  * line_buffer_space() - where the next bytes go
@@ -52,6 +54,11 @@ void line_buffer_fill(LineBuffer *buffer, size_t size);
  * @ret_length: its bytes without the NUL at its end. A NUL inside counts as any byte, so compare
  * with strlen().
  *
- * Return: 0, LINE_BUFFER_E_EMPTY or LINE_BUFFER_E_TOO_LONG, which stays until line_buffer_init().
+ * Return: 0, LINE_BUFFER_E_EMPTY or LINE_BUFFER_E_TOO_LONG, which stays until line_buffer_init() or
+ * line_buffer_discard().
  */
 int line_buffer_next(LineBuffer *buffer, char **ret_line, size_t *ret_length);
+
+/** line_buffer_discard() - go on behind as many bytes as are too long for a line, after
+ * LINE_BUFFER_E_TOO_LONG */
+void line_buffer_discard(LineBuffer *buffer);

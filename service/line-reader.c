@@ -58,7 +58,7 @@ int line_reader_init(LineReader *reader, sd_event *event, int64_t priority, int 
     reader->events = events;
     reader->userdata = userdata;
     reader->n_read = n_read;
-    line_buffer_init(&reader->buffer);
+    line_buffer_init(&reader->buffer, LINE_BUFFER_LINE_MAX);
 
     r = sd_event_add_io(event, &reader->source, fd, EPOLLIN, on_readable, reader);
     if (r >= 0)

@@ -310,6 +310,13 @@ void packet_reply_decode(ProbeResult *ret, const PacketReply *reply)
     }
 }
 
+bool packet_reply_is_plain(const PacketReply *reply)
+{
+    const char *support = packet_reply_argument(reply, "support");
+
+    return !support || strcmp(support, "ok") == 0 || strcmp(support, "no") == 0;
+}
+
 bool packet_reply_supported(const PacketCommand *command, const PacketReply *reply)
 {
     const char *support = packet_reply_argument(reply, "support");

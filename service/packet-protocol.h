@@ -170,6 +170,10 @@ const char *packet_reply_argument(const PacketReply *reply, const char *name);
  */
 void packet_reply_decode(ProbeResult *ret, const PacketReply *reply);
 
+/** packet_reply_is_plain() - whether the answer to a question is yes or no, and nothing more: what
+ * packet_reply_supported() says is all there is to it */
+bool packet_reply_is_plain(const PacketReply *reply);
+
 /**
  * packet_reply_supported() - what the answer to a question is
  * @command: the question

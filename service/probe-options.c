@@ -31,6 +31,17 @@ static const char *const protocol_names[] = {
     [PROBE_SCTP] = "sctp",
 };
 
+bool probe_protocol_find(const char *name, ProbeProtocol *ret)
+{
+    for (size_t i = 0; i < ELEMENTS(protocol_names); i++) {
+        if (strcmp(name, protocol_names[i]) == 0) {
+            *ret = (ProbeProtocol)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *probe_protocol_name(ProbeProtocol protocol)
 {
     return protocol_names[protocol];
@@ -190,13 +201,8 @@ static int read_protocol(const OptionKey *key, sd_bus_message *message, char typ
     if (r < 0)
         return r;
 
-    for (size_t i = 0; i < ELEMENTS(protocol_names); i++) {
-        if (strcmp(name, protocol_names[i]) == 0) {
-            options->protocol = (ProbeProtocol)i;
-            return 0;
-        }
-    }
-
+    if (probe_protocol_find(name, &options->protocol))
+        return 0;
     return failure_set(failure, OUTCOME_INVALID_ARGS, "option %s is %s, %s is expected", key->name,
                        QUOTE(name), expected);
 }
@@ -268,12 +274,12 @@ static int read_address(const OptionKey *key, sd_bus_message *message, char type
 static const OptionKey option_keys[] = {
     {"ip_version", read_ip_version, FIELD(ip_version), 4, 6},
     {"protocol", read_protocol, FIELD(protocol), 0, 0},
-    {"ttl", read_number, FIELD(ttl), 1, 255},
+    {"ttl", read_number, FIELD(ttl), 1, PROBE_TTL_MAX},
     {"port", read_number, FIELD(port), 1, 65535},
     {"local_ip", read_address, 0, 0, 0},
-    {"local_port", read_number, FIELD(local_port), 1024, 65535},
-    {"timeout", read_timeout, 0, 0, 60},
-    {"size", read_number, FIELD(size), 0, 9000},
+    {"local_port", read_number, FIELD(local_port), PROBE_LOCAL_PORT_MIN, 65535},
+    {"timeout", read_timeout, 0, 0, PROBE_TIMEOUT_MAX},
+    {"size", read_number, FIELD(size), 0, PROBE_SIZE_MAX},
     {"bit_pattern", read_number, FIELD(bit_pattern), 0, 255},
     {"tos", read_number, FIELD(tos), 0, 255},
     {"mark", read_mark, 0, 0, UINT32_MAX},

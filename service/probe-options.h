@@ -7,6 +7,7 @@
  * message, and knows no bus.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <systemd/sd-bus.h>
@@ -39,6 +40,12 @@ typedef struct ProbeOptions {
 } ProbeOptions;
 
 #define PROBE_TIMEOUT_DEFAULT_USEC (10 * 1000 * 1000ULL)
+
+/* Ranges that are this service's own. */
+#define PROBE_TTL_MAX 255
+#define PROBE_LOCAL_PORT_MIN 1024 /* those below are privileged: mtr-packet itself refuses them */
+#define PROBE_TIMEOUT_MAX 60      /* seconds */
+#define PROBE_SIZE_MAX 9000       /* mtr-packet's own, too */
 
 #define PROBE_OPTIONS_INIT                                                                         \
     ((ProbeOptions){                                                                               \
@@ -76,6 +83,10 @@ int probe_options_read(ProbeOptions *ret, sd_bus_message *message, Failure *fail
  * Return: 0, OUTCOME_INVALID_ARGS or OUTCOME_NOT_SUPPORTED.
  */
 int probe_options_check_version(const ProbeOptions *options, int ip_version, Failure *failure);
+
+/** probe_protocol_find() - the protocol of this name, as in the contract and in mtr-packet's; false
+ * if there is none */
+bool probe_protocol_find(const char *name, ProbeProtocol *ret);
 
 /** probe_protocol_name() - the name of a protocol, as in the contract and in mtr-packet's; static
  */

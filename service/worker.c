@@ -178,7 +178,7 @@ static void leave(Worker *worker, Job *job, const PacketReply *reply, const Fail
         worker->workplace->n_in_flight--;
         if (reply && !job->timed_out)
             note_result(worker, job, reply->word);
-    } else if (reply) {
+    } else if (reply && packet_reply_is_plain(reply)) {
         answers_note(&worker->answers, job->command.feature,
                      packet_reply_supported(&job->command, reply));
     }

@@ -128,7 +128,7 @@ void pipe_load_run(PipeLoad *pipe_load, Load *load, LoadCost cost, unsigned n, u
     GPid processes[LOAD_COSTS] = {[LOAD_COST_CLIENT] = getpid()};
 
     processes[cost] = pipe_load->pid;
-    line_buffer_init(&run.replies);
+    line_buffer_init(&run.replies, LINE_BUFFER_LINE_MAX);
     run.commands = g_string_sized_new((gsize)in_flight * COMMAND_MAX);
 
     load_begin(load, n, processes);

@@ -55,7 +55,7 @@ static void test_splits(void)
         size_t length;
         char *line;
 
-        line_buffer_init(buffer);
+        line_buffer_init(buffer, LINE_BUFFER_LINE_MAX);
         fill(buffer, text, cut);
         while (line_buffer_next(buffer, &line, &length) == 0)
             g_assert_cmpstr(line, ==, lines[n++]);
@@ -65,7 +65,7 @@ static void test_splits(void)
         g_assert_cmpuint(n, ==, 3);
     }
 
-    line_buffer_init(buffer);
+    line_buffer_init(buffer, LINE_BUFFER_LINE_MAX);
     for (size_t i = 0, n = 0; i < size; i++) {
         fill(buffer, text + i, 1);
         if (text[i] == '\n')
@@ -80,7 +80,7 @@ static void test_nul(void)
     size_t length;
     char *line;
 
-    line_buffer_init(buffer);
+    line_buffer_init(buffer, LINE_BUFFER_LINE_MAX);
     fill(buffer, "a\0b\n", 4);
     g_assert_cmpint(line_buffer_next(buffer, &line, &length), ==, 0);
     g_assert_cmpuint(length, ==, 3);
@@ -93,7 +93,7 @@ static void test_limit(void)
     g_autofree LineBuffer *buffer = g_new(LineBuffer, 1);
     g_autofree char *longest = g_strnfill(LINE_BUFFER_LINE_MAX, 'x');
 
-    line_buffer_init(buffer);
+    line_buffer_init(buffer, LINE_BUFFER_LINE_MAX);
     fill(buffer, longest, LINE_BUFFER_LINE_MAX);
     assert_empty(buffer);
     fill(buffer, "\n", 1);
@@ -106,7 +106,7 @@ static void test_limit(void)
     assert_too_long(buffer);
     assert_too_long(buffer);
 
-    line_buffer_init(buffer);
+    line_buffer_init(buffer, LINE_BUFFER_LINE_MAX);
     fill(buffer, "good\n", 5);
     fill(buffer, longest, LINE_BUFFER_LINE_MAX);
     fill(buffer, "x\n", 2);
@@ -121,7 +121,7 @@ static void test_space(void)
     g_autofree LineBuffer *buffer = g_new(LineBuffer, 1);
     unsigned sent = 0, got = 0;
 
-    line_buffer_init(buffer);
+    line_buffer_init(buffer, LINE_BUFFER_LINE_MAX);
     for (unsigned round = 0; round < 1000; round++) {
         size_t space, length;
         char *place = line_buffer_space(buffer, &space), *line;
@@ -139,6 +139,41 @@ static void test_space(void)
     g_assert_cmpuint(got, ==, sent / 4001);
 }
 
+/* What is too long for a line is dropped as it is; the next begins right behind it. */
+static void test_discard(void)
+{
+    g_autofree LineBuffer *buffer = g_new(LineBuffer, 1);
+
+    line_buffer_init(buffer, 4);
+    fill(buffer, "1234\n12345678\n", 14);
+    assert_line(buffer, "1234");
+    assert_too_long(buffer);
+    line_buffer_discard(buffer);
+    assert_line(buffer, "678");
+    assert_empty(buffer);
+
+    /* whether its newline is there yet or not */
+    fill(buffer, "1234", 4);
+    assert_empty(buffer);
+    fill(buffer, "5", 1);
+    assert_too_long(buffer);
+    line_buffer_discard(buffer);
+    assert_empty(buffer);
+    fill(buffer, "\nabc\n", 5);
+    assert_line(buffer, "");
+    assert_line(buffer, "abc");
+    assert_empty(buffer);
+
+    /* and however often */
+    fill(buffer, "abcdefghijk\n", 12);
+    assert_too_long(buffer);
+    line_buffer_discard(buffer);
+    assert_too_long(buffer);
+    line_buffer_discard(buffer);
+    assert_line(buffer, "k");
+    assert_empty(buffer);
+}
+
 int main(int argc, char *argv[])
 {
     g_test_init(&argc, &argv, NULL);
@@ -146,5 +181,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/line-buffer/nul", test_nul);
     g_test_add_func("/line-buffer/limit", test_limit);
     g_test_add_func("/line-buffer/space", test_space);
+    g_test_add_func("/line-buffer/discard", test_discard);
     return g_test_run();
 }
