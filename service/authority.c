@@ -154,13 +154,30 @@ static AuthorityAnswer refuse(const Question *question, Failure *failure, const 
     return AUTHORITY_NO;
 }
 
+/*
+ * How long a yes holds. That polkit begins to keep an authentication is news, too, which is here
+ * before the answer that it comes with: for as long as it is not, the answer is good for once. What
+ * else there was meanwhile does not count then: what polkit keeps comes before its rules.
+ */
+static AuthorityAnswer read_yes(const Question *question, const PolkitAnswer *answer,
+                                bool hears_news)
+{
+    bool asked_user = question->number > 0, begins = asked_user && answer->temporary;
+    bool is_news = question->age != question->authority->age;
+
+    if (!hears_news || is_news != begins)
+        return AUTHORITY_YES_ONCE;
+    if (begins)
+        return AUTHORITY_YES_KEPT;
+    return asked_user || answer->temporary ? AUTHORITY_YES_BY_USER : AUTHORITY_YES;
+}
+
 static AuthorityAnswer read_answer(Question *question, sd_bus_message *reply, Failure *failure)
 {
-    const Authority *authority = question->authority;
     const sd_bus_error *error = sd_bus_message_get_error(reply);
     char reason[QUOTE_SIZE + 32];
     PolkitAnswer answer;
-    bool heard;
+    bool hears_news;
 
     if (sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
         sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
@@ -173,11 +190,9 @@ static AuthorityAnswer read_answer(Question *question, sd_bus_message *reply, Fa
     if (polkit_call_answer(reply, &answer) < 0)
         return refuse(question, failure, "polkit's answer is not understood");
 
-    /* Whether we have heard, and will hear, of all that would make this answer another one. */
-    heard = note_owner(question->authority, reply) && question->age == authority->age;
+    hears_news = note_owner(question->authority, reply);
     if (answer.authorized)
-        return question->number > 0 || answer.temporary || !heard ? AUTHORITY_YES_ONCE
-                                                                  : AUTHORITY_YES;
+        return read_yes(question, &answer, hears_news);
     if (answer.challenge)
         return AUTHORITY_CHALLENGE;
     return refuse(question, failure,

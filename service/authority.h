@@ -37,8 +37,11 @@ typedef enum AuthorityAction {
 } AuthorityAction;
 
 typedef enum AuthorityAnswer {
-    AUTHORITY_YES,       /* now, and until there is news */
-    AUTHORITY_YES_ONCE,  /* but ask again the next time */
+    AUTHORITY_YES,         /* now, and until there is news */
+    AUTHORITY_YES_BY_USER, /* whatever the details, until there is news, since the user has
+                              authenticated */
+    AUTHORITY_YES_KEPT,    /* the same, and polkit keeps that from now on: that was the last news */
+    AUTHORITY_YES_ONCE,    /* but ask again the next time */
     AUTHORITY_CHALLENGE, /* not unless the user authenticates: of a question that let polkit ask the
                             user, there is nobody whom it could ask */
     AUTHORITY_NO,
@@ -82,7 +85,8 @@ int authority_ask(Authority *authority, Question **ret, uid_t uid, const char *s
  * returns NULL */
 Question *question_drop(Question *question);
 
-/** authority_age() - a number that changes whenever an AUTHORITY_YES may not hold any more */
+/** authority_age() - a number that changes whenever an AUTHORITY_YES, or one by the user, may not
+ * hold any more */
 uint64_t authority_age(const Authority *authority);
 
 /** authority_action_id() - the action's name with polkit */

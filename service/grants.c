@@ -101,14 +101,17 @@ static void keep(Grant *grant)
 }
 
 /* Tells those who wait. They may ask for more, but the grants themselves stay. */
-static void settle(Grant *grant, bool kept, const Failure *failure)
+static void settle(Grant *grant, AuthorityAnswer answer, const Failure *failure)
 {
     Grants *grants = grant->grants;
     AuthorityAction action = grant->action;
     GrantWaiter *waiters = grant->waiters, *waiter, *next;
+    GrantByUser by_user = {.given = answer == AUTHORITY_YES_BY_USER || answer == AUTHORITY_YES_KEPT,
+                           .is_news = answer == AUTHORITY_YES_KEPT,
+                           .age = authority_age(grants->authority)};
 
     grant->waiters = NULL;
-    if (kept) {
+    if (answer == AUTHORITY_YES) {
         if (has_turn(grant))
             grants->turn[action] = NULL;
         keep(grant);
@@ -116,8 +119,10 @@ static void settle(Grant *grant, bool kept, const Failure *failure)
         grant_free(grant);
     }
 
-    DL_FOREACH (waiters, waiter)
+    DL_FOREACH (waiters, waiter) {
         waiter->grant = NULL;
+        waiter->by_user = by_user;
+    }
     pass_turn(grants, action);
     DL_FOREACH_SAFE (waiters, waiter, next)
         waiter->done(waiter, failure);
@@ -129,7 +134,7 @@ static void demand_authentication(Grant *grant, const char *reason)
 
     (void)authority_refuse(&failure, OUTCOME_AUTHENTICATION, grant->grants->uid, grant->action,
                            reason);
-    settle(grant, false, &failure);
+    settle(grant, AUTHORITY_NO, &failure);
 }
 
 /* The user would have to authenticate. */
@@ -159,7 +164,7 @@ static void refuse_line(Grant *grant, const Failure *failure)
     Grant **in_line = &grant->grants->in_line[grant->action];
 
     while (*in_line)
-        settle(*in_line, false, failure);
+        settle(*in_line, AUTHORITY_NO, failure);
 }
 
 static void on_answer(void *userdata, AuthorityAnswer answer, const Failure *failure)
@@ -169,8 +174,10 @@ static void on_answer(void *userdata, AuthorityAnswer answer, const Failure *fai
     grant->question = NULL;
     switch (answer) {
     case AUTHORITY_YES:
+    case AUTHORITY_YES_BY_USER:
+    case AUTHORITY_YES_KEPT:
     case AUTHORITY_YES_ONCE:
-        settle(grant, answer == AUTHORITY_YES, NULL);
+        settle(grant, answer, NULL);
         break;
     case AUTHORITY_CHALLENGE:
         on_challenge(grant);
@@ -178,7 +185,7 @@ static void on_answer(void *userdata, AuthorityAnswer answer, const Failure *fai
     case AUTHORITY_NO:
         if (grant->asks_user)
             refuse_line(grant, failure);
-        settle(grant, false, failure);
+        settle(grant, answer, failure);
         break;
     }
 }
@@ -196,7 +203,7 @@ static void ask(Grant *grant, bool the_user)
                       grant->action, &grant->details, the_user, on_answer, grant);
     if (r < 0) {
         failure_set(&failure, OUTCOME_NO_MEMORY, "polkit cannot be asked: %s", strerror(-r));
-        settle(grant, false, &failure);
+        settle(grant, AUTHORITY_NO, &failure);
     }
 }
 
@@ -258,6 +265,7 @@ int grants_get(Grants *grants, AuthorityAction action, const PolkitDetails *deta
     bool is_new;
     int r;
 
+    waiter->by_user = (GrantByUser){0};
     if (grants->uid == 0 || action == AUTHORITY_NOTHING) {
         waiter->done(waiter, NULL);
         return 0;
@@ -287,6 +295,17 @@ int grants_get(Grants *grants, AuthorityAction action, const PolkitDetails *deta
     if (is_new)
         ask(grant, false);
     return 0;
+}
+
+void grants_renew(GrantByUser *older, const GrantByUser *newer)
+{
+    if (older->given && newer->is_news && newer->age == older->age + 1)
+        older->age = newer->age;
+}
+
+bool grants_holds(const Grants *grants, const GrantByUser *by_user)
+{
+    return by_user->given && by_user->age == authority_age(grants->authority);
 }
 
 void grants_end(Grants *grants)

@@ -13,6 +13,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "authority.h"
@@ -42,10 +43,19 @@ typedef struct Grants {
  * function returns */
 typedef void (*grants_done_t)(GrantWaiter *waiter, const Failure *failure);
 
+/* That the caller may do all there is of an action, since its user has authenticated: until there
+ * is news. Begins as zeros, which is none. */
+typedef struct GrantByUser {
+    bool given;
+    bool is_news; /* that polkit keeps it from now on, which was the last there was */
+    uint64_t age; /* the authority's then */
+} GrantByUser;
+
 /* Part of whatever waits for a grant. */
 struct GrantWaiter {
     grants_done_t done;
-    Grant *grant; /* NULL unless it waits */
+    Grant *grant;        /* NULL unless it waits */
+    GrantByUser by_user; /* what there is of it when `done` is called without a failure */
     GrantWaiter *prev, *next;
 };
 
@@ -67,6 +77,13 @@ void grants_deinit(Grants *grants);
  */
 int grants_get(Grants *grants, AuthorityAction action, const PolkitDetails *details,
                bool interactive, GrantWaiter *waiter);
+
+/** grants_renew() - where @newer has brought the only news since @older was given, and nothing has
+ * been taken back by that, @older holds on */
+void grants_renew(GrantByUser *older, const GrantByUser *newer);
+
+/** grants_holds() - whether what the user has authenticated for still holds */
+bool grants_holds(const Grants *grants, const GrantByUser *by_user);
 
 /** grants_end() - all who wait are about to leave: when the user is not asked for one of them any
  * more, none of the others needs to be */
