@@ -27,6 +27,7 @@ struct QuotaUser {
 
     unsigned n_charges;
     unsigned n_waiting; /* of those, not given to mtr-packet yet */
+    unsigned n_streams;
     TokenBucket probes;
     Charge *paced; /* charges that wait for a token, in the order they came */
     TokenBucket log;
@@ -47,7 +48,11 @@ struct Quota {
     Statistics *statistics;
     Deadlines deadlines;
     QuotaUser *by_uid;
-    unsigned n_waiting; /* of all users but root */
+    unsigned n_waiting;      /* of all users but root */
+    unsigned n_streams;      /* of all users */
+    unsigned n_lost_streams; /* that have ended and cannot be closed */
+    RoomWaiter *for_room;    /* who waits for it, in the order they came */
+    sd_event_source *room;
 };
 
 static void schedule(QuotaUser *user);
@@ -63,7 +68,7 @@ static bool is_root(const QuotaUser *user)
 
 static void user_free(QuotaUser *user)
 {
-    assert(user->n_charges == 0);
+    assert(user->n_charges == 0 && user->n_streams == 0);
 
     deadlines_unset(&user->quota->deadlines, &user->deadline);
     if (HASH_ADDED(by_uid, user))
@@ -189,11 +194,16 @@ static bool may_wait(const QuotaUser *user)
            user->n_waiting < room(user);
 }
 
+static bool has_all(const QuotaUser *user)
+{
+    return !is_root(user) && user->n_charges >= user->quota->limits.user_probes;
+}
+
 static int check_limits(const QuotaUser *user, Failure *failure)
 {
     const Limits *limits = &user->quota->limits;
 
-    if (!is_root(user) && user->n_charges >= limits->user_probes)
+    if (has_all(user))
         return failure_set(
             failure, OUTCOME_LIMITS_EXCEEDED,
             "user %u has %u calls waiting or in flight, the limit (--user-probes=%u)",
@@ -204,6 +214,56 @@ static int check_limits(const QuotaUser *user, Failure *failure)
                            "(--probes-waiting=%u)",
                            (unsigned)user->uid, user->n_waiting, limits->probes_waiting);
     return 0;
+}
+
+/* There may be room, for which somebody waits. Not told from here: whoever gives a charge back is
+ * at work still. */
+static void tell_room(Quota *quota)
+{
+    if (quota->for_room)
+        (void)sd_event_source_set_enabled(quota->room, SD_EVENT_ONESHOT);
+}
+
+/* Tells those for whose users there is room now, each once, in the order they came. They are
+ * streams, so there are few. */
+static int on_room(sd_event_source *source, void *userdata)
+{
+    Quota *quota = userdata;
+    RoomWaiter *waiter, *next, *last = quota->for_room ? quota->for_room->prev : NULL;
+
+    for (waiter = quota->for_room; waiter; waiter = next) {
+        next = waiter == last ? NULL : waiter->next;
+        if (has_all(waiter->user) || !may_wait(waiter->user))
+            continue;
+        room_leave(waiter);
+        waiter->go(waiter);
+    }
+    return 0;
+}
+
+void room_wait(RoomWaiter *waiter, QuotaUser *user, room_go_t go)
+{
+    waiter->user = user;
+    waiter->go = go;
+    DL_APPEND(user->quota->for_room, waiter);
+    tell_room(user->quota); /* it may be waiting for its turn only */
+}
+
+bool room_is_awaited(const QuotaUser *user)
+{
+    const RoomWaiter *waiter;
+
+    DL_FOREACH (user->quota->for_room, waiter)
+        if (waiter->user == user)
+            return true;
+    return false;
+}
+
+void room_leave(RoomWaiter *waiter)
+{
+    if (waiter->user)
+        DL_DELETE(waiter->user->quota->for_room, waiter);
+    waiter->user = NULL;
 }
 
 static void waits_no_longer(QuotaUser *user)
@@ -262,10 +322,12 @@ void charge_sent(Charge *charge)
     if (!charge)
         return;
 
-    if (!charge->sent)
+    if (!charge->sent) {
         waits_no_longer(charge->user);
-    else if (!is_root(charge->user))
+        tell_room(charge->user->quota);
+    } else if (!is_root(charge->user)) {
         token_bucket_owe(&charge->user->probes, deadlines_now());
+    }
     charge->sent = true;
 }
 
@@ -283,8 +345,42 @@ Charge *charge_free(Charge *charge)
         waits_no_longer(user);
     user->n_charges--;
     free(charge);
+    tell_room(user->quota);
     (void)quota_user_unref(user);
     return NULL;
+}
+
+/*
+ * Streams
+ */
+
+int quota_check_stream(const QuotaUser *user, Failure *failure)
+{
+    const Quota *quota = user->quota;
+    const Limits *limits = &quota->limits;
+
+    if (!is_root(user) && user->n_streams >= limits->user_streams)
+        return failure_set(failure, OUTCOME_LIMITS_EXCEEDED,
+                           "user %u has %u streams open, the limit (--user-streams=%u)",
+                           (unsigned)user->uid, user->n_streams, limits->user_streams);
+    if (quota->n_streams + quota->n_lost_streams >= limits->streams)
+        return failure_set(failure, OUTCOME_LIMITS_EXCEEDED,
+                           "all users have %u streams open, the limit (--streams=%u)",
+                           quota->n_streams + quota->n_lost_streams, limits->streams);
+    return 0;
+}
+
+void quota_take_stream(QuotaUser *user)
+{
+    user->n_streams++;
+    user->quota->n_streams++;
+}
+
+void quota_give_stream(QuotaUser *user, bool closed)
+{
+    user->n_streams--;
+    user->quota->n_streams--;
+    user->quota->n_lost_streams += !closed;
 }
 
 /*
@@ -302,6 +398,10 @@ int quota_new(Quota **ret, sd_event *event, const Limits *limits, Statistics *st
     quota->limits = *limits;
     quota->statistics = statistics;
     r = deadlines_init(&quota->deadlines, event, SD_EVENT_PRIORITY_NORMAL);
+    if (r >= 0)
+        r = sd_event_add_defer(event, &quota->room, on_room, quota);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(quota->room, SD_EVENT_OFF);
     if (r < 0)
         return r;
 
@@ -320,7 +420,9 @@ Quota *quota_free(Quota *quota)
         assert(user->n_refs == 0);
         user_free(user);
     }
-    assert(quota->n_waiting == 0);
+    assert(quota->n_waiting == 0 && quota->n_streams == 0);
+    assert(!quota->for_room);
+    sd_event_source_disable_unref(quota->room);
     deadlines_deinit(&quota->deadlines);
     free(quota);
     return NULL;

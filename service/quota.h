@@ -7,9 +7,9 @@
  * called back, so its charge stays with it until mtr-packet answers, whoever has gone. How often a
  * user may probe is a bucket of tokens, see token-bucket.h: who has none waits for one.
  *
- * Root is bound by nothing but the number of its waiting probes, which is not shared with the other
- * users: neither can keep the other out. Of theirs a user has no more than are free,
- * but always a few, so nobody keeps the others out.
+ * Root is bound by nothing but the number of all streams, and of its own waiting probes, which is
+ * not shared with the other users: neither can keep the other out. Of theirs a user has no more
+ * than are free, but always a few, so nobody keeps the others out.
  */
 
 #include <stdbool.h>
@@ -25,9 +25,21 @@
 typedef struct Quota Quota;
 typedef struct QuotaUser QuotaUser;
 typedef struct Charge Charge;
+typedef struct RoomWaiter RoomWaiter;
 
 /** charge_go_t - a charge that waited for its token has it */
 typedef void (*charge_go_t)(void *userdata);
+
+/** room_go_t - there is room for a charge, for whoever takes it first; called from the event loop
+ */
+typedef void (*room_go_t)(RoomWaiter *waiter);
+
+/* Part of whatever waits for room; begins as zeros. */
+struct RoomWaiter {
+    QuotaUser *user; /* NULL unless it waits */
+    room_go_t go;
+    RoomWaiter *prev, *next;
+};
 
 /**
  * quota_new() - nobody has anything yet
@@ -62,6 +74,21 @@ QuotaUser *quota_user_unref(QuotaUser *user);
 bool quota_may_log(QuotaUser *user, unsigned *ret_missed);
 
 /**
+ * quota_check_stream() - whether a stream of this user's may be opened now
+ * @failure: filled in on a positive return
+ *
+ * Return: 0, or OUTCOME_LIMITS_EXCEEDED.
+ */
+int quota_check_stream(const QuotaUser *user, Failure *failure);
+
+/** quota_take_stream() - it is opened, after quota_check_stream() */
+void quota_take_stream(QuotaUser *user);
+
+/** quota_give_stream() - it has ended; if it is not @closed, what there is of it counts among all,
+ * but not for the user */
+void quota_give_stream(QuotaUser *user, bool closed);
+
+/**
  * charge_new() - charge a call to its user
  * @ret: the charge, only on success
  * @failure: filled in on a positive return
@@ -69,6 +96,16 @@ bool quota_may_log(QuotaUser *user, unsigned *ret_missed);
  * Return: 0, OUTCOME_LIMITS_EXCEEDED, or -ENOMEM.
  */
 int charge_new(Charge **ret, QuotaUser *user, Failure *failure);
+
+/** room_wait() - have @go called once there is room for a charge to this user, behind all others of
+ * its that wait already */
+void room_wait(RoomWaiter *waiter, QuotaUser *user, room_go_t go);
+
+/** room_is_awaited() - whether somebody waits for room for a charge to this user */
+bool room_is_awaited(const QuotaUser *user);
+
+/** room_leave() - wait no longer; nothing happens if it does not wait */
+void room_leave(RoomWaiter *waiter);
 
 /**
  * charge_pace() - take a token for a charge, or wait for one

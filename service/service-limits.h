@@ -16,6 +16,8 @@ typedef struct Limits {
     unsigned user_lookups;         /* names of a user that are looked up at a time; root's too */
     unsigned user_lookups_waiting; /* names that wait for that; root's too */
     unsigned lookups;              /* names of all users that are looked up at a time */
+    unsigned user_streams;         /* that a user has open; root is free of it */
+    unsigned streams;              /* and all users, with root */
     unsigned probes_waiting;       /* of root, and of all others together */
     unsigned burst;                /* probes given to an mtr-packet at once, see pace.h */
     unsigned answer_timeout;       /* seconds in which polkit must answer */

@@ -17,6 +17,8 @@ static const struct {
     {"user-lookups", offsetof(Limits, user_lookups), 2, 1, 64},
     {"user-lookups-waiting", offsetof(Limits, user_lookups_waiting), 16, 1, 1024},
     {"lookups", offsetof(Limits, lookups), 8, 1, 64},
+    {"user-streams", offsetof(Limits, user_streams), 8, 1, 64},
+    {"streams", offsetof(Limits, streams), 32, 1, 64},
     {"probes-waiting", offsetof(Limits, probes_waiting), 8192, 1, 65536},
     {"burst", offsetof(Limits, burst), 5, 1, 8},
     {"answer-timeout", offsetof(Limits, answer_timeout), 10, 1, 60},
