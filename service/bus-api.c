@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "bus-error.h"
+#include "bus-properties.h"
 #include "request.h"
+#include "stream-options.h"
+#include "stream.h"
 #include "util.h"
-#include "version.h"
 
 /*
  * Answers
@@ -120,21 +122,65 @@ static void answer_check_support(Request *request, const PacketReply *reply, con
     send_reply(call, message, r);
 }
 
+/* What is wrong with an mtr-packet that was asked whether it can send probes: FAILURE, or else what
+ * REPLY comes to; NULL if it can. */
+static const Failure *check_useful(const Request *request, const PacketReply *reply,
+                                   const Failure *failure, Failure *useless)
+{
+    if (!reply || packet_reply_supported(&request->command, reply))
+        return failure;
+    failure_set(useless, OUTCOME_PROCESS, "mtr-packet cannot send probes");
+    return useless;
+}
+
 static void answer_open(Request *request, const PacketReply *reply, const Failure *failure)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     Failure useless;
 
-    if (reply && !packet_reply_supported(&request->command, reply)) {
-        failure_set(&useless, OUTCOME_PROCESS, "mtr-packet cannot send probes");
-        failure = &useless;
-    }
-
+    failure = check_useful(request, reply, failure, &useless);
     caller_set_session(request->caller, failure ? CALLER_SESSION_NONE : CALLER_SESSION_OPEN);
     if (failure)
         answer_failure(request, failure);
     else if (call_message(request, &call) >= 0)
         (void)sd_bus_reply_method_return(call, NULL);
+}
+
+/* Hands the other end out. Returns 0 or a negative errno. */
+static int send_stream(Request *request, int fd)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *message = NULL;
+    int r;
+
+    r = call_message(request, &call);
+    if (r >= 0)
+        r = sd_bus_message_new_method_return(call, &message);
+    if (r >= 0)
+        r = sd_bus_message_append(message, "h", fd); /* a duplicate */
+    send_reply(call, message, r);
+    return r;
+}
+
+static void answer_open_stream(Request *request, const PacketReply *reply, const Failure *failure)
+{
+    Stream *stream = TAKE_PTR(request->stream);
+    _cleanup_(close_fdp) int fd = -1;
+    Failure useless, refused;
+    int r;
+
+    failure = check_useful(request, reply, failure, &useless);
+    r = failure ? 0 : stream_open(stream, &fd, &refused);
+    if (r > 0)
+        failure = &refused;
+    if (r < 0) {
+        failure_set(&refused, OUTCOME_NO_MEMORY, "the stream cannot be opened: %s", strerror(-r));
+        failure = &refused;
+    }
+
+    if (failure)
+        answer_failure(request, failure);
+    if (failure || send_stream(request, fd) < 0)
+        stream_free(stream);
 }
 
 /*
@@ -153,11 +199,26 @@ static int refuse(Manager *manager, int r, const Failure *failure, sd_bus_error 
     return r;
 }
 
-static int refuse_stopping(const Manager *manager, Failure *failure)
+static int refuse_if(bool stopping, Failure *failure)
 {
-    if (manager->refusing)
+    if (stopping)
         return failure_set(failure, OUTCOME_STATE, "the service is stopping, call again");
     return 0;
+}
+
+static int refuse_stopping(const Manager *manager, Failure *failure)
+{
+    return refuse_if(manager->refusing, failure);
+}
+
+/* Of what holds the service, and cannot begin once that is on its way out. Else there is the
+ * caller. */
+static int get_holder(Manager *manager, Caller **ret, sd_bus_message *call, Failure *failure)
+{
+    int r;
+
+    r = refuse_if(manager->stopping, failure);
+    return r == 0 ? callers_get(&manager->callers, ret, call) : r;
 }
 
 /* Ends a handler: R is 0 if SPEC is to be carried out and answered later, else what is wrong with
@@ -194,6 +255,7 @@ static int method_probe(sd_bus_message *call, void *userdata, sd_bus_error *erro
     if (r == 0 && command->target.ip_version != 0)
         r = probe_options_check_version(&command->options, command->target.ip_version, &failure);
 
+    spec.with_mark = command->options.mark != 0;
     return submit(userdata, call, &spec, r, &failure, error);
 }
 
@@ -226,11 +288,7 @@ static int method_open(sd_bus_message *call, void *userdata, sd_bus_error *error
     Caller *caller;
     int r;
 
-    /* A session holds the service: it cannot begin once that is on its way out. */
-    if (manager->stopping)
-        r = failure_set(&failure, OUTCOME_STATE, "the service is stopping, call again");
-    else
-        r = callers_get(&manager->callers, &caller, call);
+    r = get_holder(manager, &caller, call, &failure);
     if (r == 0 && caller->session != CALLER_SESSION_NONE)
         r = failure_set(&failure, OUTCOME_STATE, "already open: Close comes before another Open");
     if (r != 0)
@@ -259,85 +317,31 @@ static int method_close(sd_bus_message *call, void *userdata, sd_bus_error *erro
     return r == 0 ? sd_bus_reply_method_return(call, NULL) : refuse(manager, r, &failure, error);
 }
 
-/*
- * Properties
- */
-
-static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int method_open_stream(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-    return sd_bus_message_append(reply, "s", MTRPACKETD_VERSION);
-}
-
-static int get_packet_version(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error)
-{
+    RequestSpec spec = {.action = AUTHORITY_PROBE,
+                        .command = packet_support_question(0),
+                        .answer = answer_open_stream};
     Manager *manager = userdata;
-
-    return sd_bus_message_append(reply, "s", manager->support.version);
-}
-
-static int get_features(sd_bus *bus, const char *path, const char *interface, const char *property,
-                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-    Manager *manager = userdata;
+    StreamOptions options;
+    Failure failure;
+    Caller *caller;
     int r;
 
-    r = sd_bus_message_open_container(reply, 'a', "s");
-    for (unsigned i = 0; r >= 0 && i < PACKET_SUPPORT_FEATURES; i++)
-        if (manager->support.features & (1U << i))
-            r = sd_bus_message_append(reply, "s", packet_support_features[i]);
-    return r < 0 ? r : sd_bus_message_close_container(reply);
-}
+    r = stream_options_read(&options, call, &failure);
+    if (r == 0)
+        r = get_holder(manager, &caller, call, &failure);
+    if (r == 0)
+        r = stream_new(&spec.stream, caller, manager->scheduler);
+    if (r != 0)
+        return refuse(manager, r, &failure, error);
 
-static int get_probes_in_flight(sd_bus *bus, const char *path, const char *interface,
-                                const char *property, sd_bus_message *reply, void *userdata,
-                                sd_bus_error *error)
-{
-    Manager *manager = userdata;
-
-    return sd_bus_message_append(reply, "u", scheduler_in_flight(manager->scheduler));
-}
-
-static int get_probes_queued(sd_bus *bus, const char *path, const char *interface,
-                             const char *property, sd_bus_message *reply, void *userdata,
-                             sd_bus_error *error)
-{
-    Manager *manager = userdata;
-
-    return sd_bus_message_append(reply, "u",
-                                 manager->callers.n_waiting + scheduler_queued(manager->scheduler));
-}
-
-/* Errors are counted each under the last part of its name. */
-static int append_errors(sd_bus_message *reply, const Statistics *statistics)
-{
-    char name[64];
-    int r = 0;
-
-    for (unsigned i = OUTCOME_OK + 1; r >= 0 && i <= OUTCOME_LAST; i++) {
-        snprintf(name, sizeof(name), "errors_%s", strrchr(bus_error_name((Outcome)i), '.') + 1);
-        r = sd_bus_message_append(reply, "{st}", name, statistics->errors[i]);
-    }
-    return r;
-}
-
-static int get_statistics(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error)
-{
-    Manager *manager = userdata;
-    const char *name;
-    uint64_t value;
-    int r;
-
-    r = sd_bus_message_open_container(reply, 'a', "{st}");
-    for (unsigned i = 0; r >= 0 && statistics_get(&manager->statistics, i, &name, &value) == 0; i++)
-        r = sd_bus_message_append(reply, "{st}", name, value);
-    if (r >= 0)
-        r = append_errors(reply, &manager->statistics);
-    return r < 0 ? r : sd_bus_message_close_container(reply);
+    spec.with_mark = options.mark;
+    r = request_start(caller, manager->scheduler, &spec, call, &failure);
+    if (r == 0)
+        return 1;
+    stream_free(spec.stream);
+    return refuse(manager, r, &failure, error);
 }
 
 /* UNPRIVILEGED: sd-bus itself would let only root in, and ask the bus for that, blocking. */
@@ -352,13 +356,16 @@ static const sd_bus_vtable vtable[] = {
                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Open", NULL, NULL, method_open, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Close", NULL, NULL, method_close, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("PacketVersion", "s", get_packet_version, 0,
+    SD_BUS_METHOD_WITH_ARGS("OpenStream", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", stream),
+                            method_open_stream, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_PROPERTY("Version", "s", bus_property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("PacketVersion", "s", bus_property_packet_version, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_PROPERTY("ProbesInFlight", "u", get_probes_in_flight, 0, 0),
-    SD_BUS_PROPERTY("ProbesQueued", "u", get_probes_queued, 0, 0),
-    SD_BUS_PROPERTY("Statistics", "a{st}", get_statistics, 0, 0),
+    SD_BUS_PROPERTY("Features", "as", bus_property_features, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("ProbesInFlight", "u", bus_property_probes_in_flight, 0, 0),
+    SD_BUS_PROPERTY("ProbesQueued", "u", bus_property_probes_queued, 0, 0),
+    SD_BUS_PROPERTY("Statistics", "a{st}", bus_property_statistics, 0, 0),
     SD_BUS_VTABLE_END,
 };
 

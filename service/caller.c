@@ -9,6 +9,7 @@
 
 #include "bus-error.h"
 #include "request.h"
+#include "stream.h"
 #include "util.h"
 
 static Caller *caller_free(Caller *caller)
@@ -16,7 +17,7 @@ static Caller *caller_free(Caller *caller)
     if (!caller)
         return NULL;
 
-    assert(!caller->requests);
+    assert(!caller->requests.first && !caller->streams);
 
     caller_set_session(caller, CALLER_SESSION_NONE);
     if (HASH_ADDED(by_name, caller))
@@ -63,7 +64,7 @@ static int on_identified(sd_bus_message *message, void *userdata, sd_bus_error *
     else if (identify(caller, uid) < 0)
         failure_set(&failure, OUTCOME_NO_MEMORY, "out of memory");
 
-    DL_FOREACH_SAFE (caller->requests, request, next)
+    DL_FOREACH_SAFE (caller->requests.first, request, next)
         request_on_identified(request, caller->identified ? NULL : &failure);
 
     /* So that its next call asks again. */
@@ -129,8 +130,10 @@ static int on_leaving(sd_bus_message *message, void *userdata, sd_bus_error *ret
         return 0;
 
     grants_end(&caller->grants);
-    while (caller->requests)
-        request_free(caller->requests);
+    while (caller->requests.first)
+        request_free(caller->requests.first);
+    while (caller->streams)
+        stream_free(caller->streams);
     caller_free(caller);
     return 0;
 }
@@ -168,8 +171,10 @@ void callers_cancel(Callers *callers, const Failure *failure)
 
     HASH_ITER (by_name, callers->by_name, caller, next_caller) {
         grants_end(&caller->grants);
-        while (caller->requests)
-            request_fail(caller->requests, failure);
+        while (caller->requests.first)
+            request_fail(caller->requests.first, failure);
+        while (caller->streams)
+            stream_end(caller->streams, failure);
         caller_set_session(caller, CALLER_SESSION_NONE);
     }
 }
@@ -202,7 +207,7 @@ void caller_set_session(Caller *caller, CallerSession session)
 /* Those of the session came after all others that there still are: no need to look for them. */
 static Request *last_in_session(const Caller *caller)
 {
-    Request *last = caller->requests ? caller->requests->prev : NULL;
+    Request *last = caller->requests.first ? caller->requests.first->prev : NULL;
 
     return last && last->in_session ? last : NULL;
 }

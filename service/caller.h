@@ -24,6 +24,13 @@
 typedef struct Caller Caller;
 typedef struct Callers Callers;
 typedef struct Request Request;
+typedef struct Stream Stream;
+
+/* Unanswered requests, in the order they came; they register themselves. */
+typedef struct RequestList {
+    Request *first;
+    unsigned n;
+} RequestList;
 
 /* Whether a caller has called Open. */
 typedef enum CallerSession {
@@ -32,7 +39,7 @@ typedef enum CallerSession {
     CALLER_SESSION_OPEN,
 } CallerSession;
 
-/* Told when the first request or session comes, and when the last has gone. */
+/* Told when the first request, session or stream comes, and when the last has gone. */
 typedef void (*callers_busy_t)(void *userdata, bool busy);
 
 struct Caller {
@@ -49,9 +56,8 @@ struct Caller {
     Names names;     /* that it has resolved */
 
     CallerSession session; /* change it with caller_set_session() */
-    Request
-        *requests; /* its unanswered requests, in the order they came; they register themselves */
-    unsigned n_requests;
+    RequestList requests;  /* that came over the bus */
+    Stream *streams;       /* open, or to be opened; they register themselves */
 };
 
 /* All callers. */
@@ -64,7 +70,7 @@ struct Callers {
     sd_bus_slot *leaving;
     Caller *by_name;
     unsigned n_unidentified; /* requests of callers whose user is not known yet */
-    unsigned n_busy;         /* requests and sessions, of all callers */
+    unsigned n_busy;         /* requests, sessions and streams, of all callers */
     unsigned n_waiting;      /* probes that are not with the scheduler yet */
     callers_busy_t busy;
     void *userdata;
@@ -76,7 +82,7 @@ struct Callers {
  * @bus: borrowed, and must be attached to an event loop
  * @authority, @quota, @resolver: borrowed
  * @statistics: where answers are counted; borrowed
- * @busy, @userdata: told of the first and of the last request or session
+ * @busy, @userdata: told of the first and of the last request, session or stream
  *
  * Return: 0 or a negative errno; either way callers_deinit() cleans up.
  */
@@ -99,10 +105,11 @@ void callers_deinit(Callers *callers);
  */
 int callers_get(Callers *callers, Caller **ret, sd_bus_message *message);
 
-/** callers_cancel() - answer every request of every caller with @failure, and end every session */
+/** callers_cancel() - answer every request of every caller with @failure, and end every session
+ * and every stream */
 void callers_cancel(Callers *callers, const Failure *failure);
 
-/** callers_hold() - a request has come; callers_release() when it is gone */
+/** callers_hold() - a request or a stream has come; callers_release() when it is gone */
 void callers_hold(Callers *callers);
 void callers_release(Callers *callers);
 

@@ -21,9 +21,6 @@
 /* How late the end of an idle time may be noticed, in microseconds. */
 #define IDLE_ACCURACY_USEC 10000
 
-/* Where the D-Bus specification has the system bus. */
-#define BUS_DEFAULT_ADDRESS "unix:path=/run/dbus/system_bus_socket"
-
 /*
  * The stop
  */
@@ -166,38 +163,12 @@ static void on_packet_started(void *userdata, const PacketSupport *support)
     bus_api_packet_changed(manager);
 }
 
-/* sd_bus_open_system(), but that no caller can send us file descriptors: nothing here has a use for
- * them, and they would be ours until their call is read. */
-static int open_bus(sd_bus **ret)
-{
-    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-    const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
-    int r;
-
-    r = sd_bus_new(&bus);
-    if (r >= 0)
-        r = sd_bus_set_description(bus, "system");
-    if (r >= 0)
-        r = sd_bus_set_address(bus, address && *address ? address : BUS_DEFAULT_ADDRESS);
-    if (r >= 0)
-        r = sd_bus_set_bus_client(bus, true);
-    if (r >= 0)
-        r = sd_bus_negotiate_fds(bus, false);
-    if (r >= 0)
-        r = sd_bus_start(bus);
-    if (r < 0)
-        return r;
-
-    *ret = TAKE_PTR(bus);
-    return 0;
-}
-
 /* The bus side: the object first, so that whoever sees the name also finds the object. */
 static int connect_bus(Manager *manager, const Limits *limits)
 {
     int r;
 
-    r = open_bus(&manager->bus);
+    r = sd_bus_open_system_with_description(&manager->bus, "system");
     if (r < 0) {
         log_message(LOG_ERR, "cannot connect to the system bus: %s", strerror(-r));
         return r;

@@ -11,6 +11,7 @@
 #include "hash.h"
 #include "local-address.h"
 #include "log.h"
+#include "stream.h"
 #include "util.h"
 
 static void request_finish(Request *request, const PacketReply *reply, const Failure *failure)
@@ -179,6 +180,16 @@ static void log_denial(const Request *request, const Failure *failure)
 
 static void request_authorize(Request *request);
 
+static void request_on_authorized(Request *request)
+{
+    if (request->asking == AUTHORITY_PROBE && request->with_mark) {
+        request->asking = AUTHORITY_SET_MARK;
+        request_authorize(request);
+    } else {
+        request_go(request);
+    }
+}
+
 static void on_granted(GrantWaiter *waiter, const Failure *failure)
 {
     Request *request = CONTAINER_OF(waiter, Request, grant);
@@ -187,12 +198,10 @@ static void on_granted(GrantWaiter *waiter, const Failure *failure)
         if (failure->outcome != OUTCOME_NO_MEMORY)
             log_denial(request, failure);
         request_fail(request, failure);
-    } else if (request->asking == AUTHORITY_PROBE && is_probe(request) &&
-               request->command.options.mark != 0) {
-        request->asking = AUTHORITY_SET_MARK;
-        request_authorize(request);
     } else {
-        request_go(request);
+        if (request->stream)
+            stream_note_grant(request->stream, request->asking, &waiter->by_user);
+        request_on_authorized(request);
     }
 }
 
@@ -208,6 +217,10 @@ static void request_authorize(Request *request)
                                   .protocol = probe_protocol_name(options->protocol),
                                   .mark = options->mark};
     set_state(request, REQUEST_AUTHORIZING);
+    if (request->stream && stream_may(request->stream, request->asking)) {
+        request_on_authorized(request);
+        return;
+    }
     request->grant.done = on_granted;
     r = grants_get(&request->caller->grants, request->asking, &details, request->call.interactive,
                    &request->grant);
@@ -225,7 +238,10 @@ static void request_charge(Request *request)
     Failure failure;
     int r;
 
-    r = charge_new(&request->charge, request->caller->user, &failure);
+    /* Before anybody is asked to authenticate for one that there is no place for. */
+    r = request->stream ? stream_check(request->stream, &failure) : 0;
+    if (r == 0)
+        r = charge_new(&request->charge, request->caller->user, &failure);
     if (refuse(request, r, &failure, "the call cannot be charged"))
         return;
 
@@ -247,28 +263,34 @@ void request_on_identified(Request *request, const Failure *failure)
         request_charge(request);
 }
 
-/* A request as it was asked for, of nobody yet. */
-static int request_new(Request **ret, const RequestSpec *spec, sd_bus_message *message)
+/* A request as it was asked for, and counted. */
+static int request_new(Request **ret, RequestList *list, Caller *caller, Scheduler *scheduler,
+                       const RequestSpec *spec, RequestState state)
 {
     _cleanup_(freep) Request *request = NULL;
-    int r;
 
     request = calloc(1, sizeof(*request));
     if (!request)
         return -ENOMEM;
-    r = bus_call_note(&request->call, message);
-    if (r < 0)
-        return r;
     if (spec->host) {
         request->host = strdup(spec->host);
         if (!request->host)
             return -ENOMEM;
     }
-    request->state = REQUEST_IDENTIFYING;
+    request->caller = caller;
+    request->scheduler = scheduler;
+    request->state = state;
     request->asking = spec->action;
+    request->with_mark = spec->with_mark;
     request->command = spec->command;
     request->answer = spec->answer;
+    request->stream = spec->stream;
 
+    request->list = list;
+    list->n++;
+    DL_APPEND(list->first, request);
+    count(request);
+    callers_hold(caller->callers);
     *ret = TAKE_PTR(request);
     return 0;
 }
@@ -279,33 +301,49 @@ static bool may_be_unidentified(const Caller *caller)
     bool many = caller->callers->n_unidentified >= REQUESTS_UNIDENTIFIED_MANY;
 
     return caller->identified ||
-           caller->n_requests < (many ? REQUESTS_UNIDENTIFIED_FEW : REQUESTS_UNIDENTIFIED_MAX);
+           caller->requests.n < (many ? REQUESTS_UNIDENTIFIED_FEW : REQUESTS_UNIDENTIFIED_MAX);
 }
 
 int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
                   sd_bus_message *message, Failure *failure)
 {
     Request *request;
+    BusCall call;
     int r;
 
     if (!may_be_unidentified(caller))
         return failure_set(failure, OUTCOME_LIMITS_EXCEEDED,
                            "the caller has %u calls waiting before the bus has said who it is",
-                           caller->n_requests);
+                           caller->requests.n);
 
-    r = request_new(&request, spec, message);
+    r = bus_call_note(&call, message);
     if (r < 0)
         return r;
-    request->caller = caller;
-    request->scheduler = scheduler;
+    r = request_new(&request, &caller->requests, caller, scheduler, spec, REQUEST_IDENTIFYING);
+    if (r < 0)
+        return r;
+    request->call = call;
     request->in_session = caller->session != CALLER_SESSION_NONE;
-    count(request);
-    caller->n_requests++;
-    DL_APPEND(caller->requests, request);
-    callers_hold(caller->callers);
 
     if (caller->identified)
         request_charge(request);
+    return 0;
+}
+
+int request_start_command(RequestList *list, Caller *caller, Scheduler *scheduler,
+                          const RequestSpec *spec, int token, Charge *charge)
+{
+    Request *request;
+    int r;
+
+    r = request_new(&request, list, caller, scheduler, spec, REQUEST_AUTHORIZING);
+    if (r < 0) {
+        charge_free(charge);
+        return r;
+    }
+    request->token = token;
+    request->charge = charge;
+    request_authorize(request);
     return 0;
 }
 
@@ -318,8 +356,8 @@ Request *request_free(Request *request)
 
     callers = request->caller->callers;
     uncount(request);
-    request->caller->n_requests--;
-    DL_DELETE(request->caller->requests, request);
+    request->list->n--;
+    DL_DELETE(request->list->first, request);
     grants_leave(&request->grant);
     names_leave(&request->name);
     scheduler_drop(request->job);

@@ -2,16 +2,19 @@
 #pragma once
 
 /*
- * One call on its way: made from a message, it walks its states, and is answered exactly once.
+ * One call on its way: made from a message, or from a command of a stream, it walks its states, and
+ * is answered exactly once.
  *
  *     IDENTIFYING  until the bus has said who the caller is
- *     DELAYED      until its user has not sent too many a second
+ *     DELAYED      until its user has not sent too many a second (a command of a stream begins
+ *                  behind this)
  *     AUTHORIZING  until polkit has said that the caller may
  *     RESOLVING    until the host's name has an address
  *     QUEUED       with the scheduler, and then in mtr-packet
  *     answered, and freed
  *
- * A caller that leaves the bus takes its requests along, unanswered.
+ * A caller that leaves the bus takes its requests along, unanswered, and a stream those that came
+ * by it.
  */
 
 #include <systemd/sd-bus.h>
@@ -30,10 +33,12 @@ typedef void (*request_answer_t)(Request *request, const PacketReply *reply,
 /* What is asked for. */
 typedef struct RequestSpec {
     AuthorityAction action; /* what the caller must be allowed */
+    bool with_mark;         /* and AUTHORITY_SET_MARK */
     PacketCommand command;
     const char *host; /* of a probe, as the caller gave it: a name to look up, if the command's
                          target has ip_version 0; else NULL */
     request_answer_t answer;
+    Stream *stream; /* borrowed: that it came by, or that it is to open; or NULL */
 } RequestSpec;
 
 /*
@@ -56,19 +61,23 @@ typedef enum RequestState {
 
 struct Request {
     Caller *caller;       /* borrowed: it frees its requests before it goes */
-    Request *prev, *next; /* in caller->requests */
+    RequestList *list;    /* the caller's, or of the stream that it came by */
+    Request *prev, *next; /* there */
     Scheduler *scheduler; /* borrowed */
     RequestState state;
     bool in_session; /* of its caller */
+    bool with_mark;
     PacketCommand command;
     char *host;             /* as it was given, of a probe */
+    Stream *stream;         /* that it came by, or is to open; or NULL */
     Charge *charge;         /* from DELAYED on, until QUEUED: then it is the job's */
     AuthorityAction asking; /* what polkit is asked, while AUTHORIZING */
     GrantWaiter grant;      /* then */
     NamesWaiter name;       /* while RESOLVING */
     Job *job;               /* while QUEUED */
-    BusCall call;           /* to answer to */
     request_answer_t answer;
+    BusCall call; /* to answer to, if it came over the bus */
+    int token;    /* or by a stream */
 };
 
 /**
@@ -83,6 +92,20 @@ struct Request {
  */
 int request_start(Caller *caller, Scheduler *scheduler, const RequestSpec *spec,
                   sd_bus_message *message, Failure *failure);
+
+/**
+ * request_start_command() - take a command of a stream, to be answered later
+ * @list: the stream's requests
+ * @caller: whose stream it is; the bus has said who it is
+ * @scheduler: borrowed
+ * @spec: what it asks for; copied. Its `answer` is called once, perhaps before this returns.
+ * @token: the command's
+ * @charge: to the caller's user, with its token; taken over, in any case
+ *
+ * Return: 0 or -ENOMEM, when `answer` will not be called.
+ */
+int request_start_command(RequestList *list, Caller *caller, Scheduler *scheduler,
+                          const RequestSpec *spec, int token, Charge *charge);
 
 /**
  * request_on_identified() - the bus has said who the caller is, or would not

@@ -30,6 +30,7 @@ static const struct {
     COUNTER(authorisation_questions),
     COUNTER(authorisation_prompts),
     COUNTER(calls_delayed),
+    COUNTER(streams_opened),
 };
 
 void statistics_count_result(Statistics *statistics, const char *word)

@@ -13,12 +13,13 @@ typedef struct Statistics {
                              its process was lost, or it was sent again */
     uint64_t replies, ttl_expired, no_reply, other_results;
     uint64_t processes_started, processes_lost;
-    uint64_t bytes_in, bytes_out;      /* from and to mtr-packet */
-    uint64_t lookups;                  /* of names, by the system's resolver */
-    uint64_t authorisation_questions;  /* to polkit */
-    uint64_t authorisation_prompts;    /* of those, that let it ask the user to authenticate */
-    uint64_t calls_delayed;            /* since their user had sent too many a second */
-    uint64_t errors[OUTCOME_LAST + 1]; /* that calls were answered with */
+    uint64_t bytes_in, bytes_out;     /* from and to mtr-packet */
+    uint64_t lookups;                 /* of names, by the system's resolver */
+    uint64_t authorisation_questions; /* to polkit */
+    uint64_t authorisation_prompts;   /* of those, that let it ask the user to authenticate */
+    uint64_t calls_delayed;           /* since their user had sent too many a second */
+    uint64_t streams_opened;
+    uint64_t errors[OUTCOME_LAST + 1]; /* that calls, and commands of streams, were answered with */
 } Statistics;
 
 /** statistics_count_result() - a probe has ended with this word of mtr-packet's */

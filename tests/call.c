@@ -63,7 +63,8 @@ static void on_answer(GObject *source, GAsyncResult *result, void *userdata)
     Answer *answer = userdata;
 
     g_assert_false(answer->done); /* a call is answered once */
-    answer->value = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+    answer->value = g_dbus_connection_call_with_unix_fd_list_finish(G_DBUS_CONNECTION(source),
+                                                                    &answer->fds, result, &error);
     if (error) {
         answer->error = g_dbus_error_get_remote_error(error);
         g_dbus_error_strip_remote_error(error);
@@ -77,8 +78,9 @@ static void call(Answer *answer, GDBusConnection *connection, const char *interf
                  const char *method, GVariant *arguments, GDBusCallFlags flags)
 {
     *answer = (Answer){.called = g_get_monotonic_time()};
-    g_dbus_connection_call(connection, SERVICE_NAME, SERVICE_PATH, interface, method, arguments,
-                           NULL, flags, G_MAXINT, NULL, on_answer, answer);
+    g_dbus_connection_call_with_unix_fd_list(connection, SERVICE_NAME, SERVICE_PATH, interface,
+                                             method, arguments, NULL, flags, G_MAXINT, NULL, NULL,
+                                             on_answer, answer);
 }
 
 void call_full(Answer *answer, GDBusConnection *connection, const char *interface,
@@ -111,6 +113,7 @@ void answer_clear(Answer *answer)
     g_clear_pointer(&answer->value, g_variant_unref);
     g_clear_pointer(&answer->error, g_free);
     g_clear_pointer(&answer->message, g_free);
+    g_clear_object(&answer->fds);
     answer->done = false;
 }
 

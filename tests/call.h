@@ -7,6 +7,7 @@
  */
 
 #include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -32,6 +33,7 @@
 typedef struct Answer {
     bool done;
     GVariant *value;
+    GUnixFDList *fds; /* that came with it, or NULL */
     char *error, *message;
     gint64 called, answered; /* g_get_monotonic_time() of both */
 } Answer;

@@ -88,6 +88,15 @@ static void release_no_route(Fake *fake)
     fake->stalls = false;
 }
 
+/* A reply with a long word in it. */
+static const char *long_reply(void)
+{
+    static char reply[LINE_SIZE - 64] = REPLY " note ";
+
+    memset(reply + strlen(REPLY " note "), 'x', sizeof(reply) - 1 - strlen(REPLY " note "));
+    return reply;
+}
+
 static void add_held(Fake *fake, int token, const char *answer)
 {
     if (fake->n_held == HELD_MAX)
@@ -288,6 +297,9 @@ static void handle_probe(Fake *fake, int token, const char *line)
         break;
     case FAKE_KEEP:
         keep(fake, token, REPLY);
+        break;
+    case FAKE_KEEP_LONG:
+        keep(fake, token, long_reply());
         break;
     case FAKE_KEEP_AND_BREAK:
         keep(fake, token, REPLY " held 1\nSegmentation fault");

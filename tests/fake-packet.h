@@ -24,6 +24,7 @@ enum {
     FAKE_NO_ROUTE,        /* what a TCP probe that expired may seem to be */
     FAKE_ADDRESS_IN_USE,  /* no port was free */
     FAKE_KEEP,            /* no answer until it gets SIGUSR1 */
+    FAKE_KEEP_LONG,       /* the same, and then a reply of some 4000 bytes */
     FAKE_KEEP_NO_ROUTE,   /* the same, and then as FAKE_NO_ROUTE */
     FAKE_KEEP_AND_BREAK,  /* as FAKE_KEEP, and then says what is no reply, all at once */
     FAKE_KEEP_AND_STALL,  /* the same, but after it has answered it reads no further for a while */

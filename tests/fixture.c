@@ -134,6 +134,20 @@ void fixture_launch_unprivileged(Fixture *fixture, const char *const argv[])
     fixture_launch_as(fixture, NOBODY_UID, argv);
 }
 
+void fixture_launch_preloaded(Fixture *fixture, const char *library, const char *option)
+{
+    /* A sanitizer would be first among the libraries, and otherwise refuses. */
+    const char *sanitizer = g_getenv("ASAN_OPTIONS");
+    g_autofree char *asan_options =
+        g_strdup_printf("ASAN_OPTIONS=%s:verify_asan_link_order=0", sanitizer ? sanitizer : "");
+    g_autofree char *ld_preload = g_strdup_printf("LD_PRELOAD=%s", library);
+    const char *const argv[] = {"env",      asan_options,
+                                ld_preload, fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
+                                option,     NULL};
+
+    fixture_launch_unprivileged(fixture, argv);
+}
+
 void fixture_start(Fixture *fixture, const char *packet_command)
 {
     fixture_start_with(fixture, packet_command, NULL);

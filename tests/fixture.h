@@ -52,6 +52,9 @@ void fixture_launch_as(Fixture *fixture, uid_t uid, const char *const argv[]);
 /** fixture_launch_unprivileged() - the same, as nobody */
 void fixture_launch_unprivileged(Fixture *fixture, const char *const argv[]);
 
+/** fixture_launch_preloaded() - the service as nobody with a library preloaded, and one option */
+void fixture_launch_preloaded(Fixture *fixture, const char *library, const char *option);
+
 /**
  * fixture_start() - start the bus, and on it the service as its unit does, and wait until it owns
  * its name

@@ -96,3 +96,15 @@ GPid process_child(GPid pid)
     g_assert_cmpuint(process_children(pid, children, 2), ==, 1);
     return children[0];
 }
+
+unsigned process_descriptors(GPid pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    unsigned n = 0;
+
+    g_assert_nonnull(dir);
+    while (g_dir_read_name(dir))
+        n++;
+    return n;
+}

@@ -34,3 +34,6 @@ unsigned process_children(GPid pid, GPid *ret, unsigned max);
 
 /** process_child() - the only child of a process */
 GPid process_child(GPid pid);
+
+/** process_descriptors() - how many descriptors a process has */
+unsigned process_descriptors(GPid pid);

@@ -3,10 +3,10 @@
 /* The service's place on the bus: its interface, its policy, who may what. */
 
 #include <string.h>
-
-#include <gio/gunixfdlist.h>
+#include <unistd.h>
 
 #include "fixture.h"
+#include "stream-client.h"
 
 /*
  * The written interface
@@ -254,48 +254,75 @@ static void test_one_question(void)
     fixture_stop(&fixture);
 }
 
-static unsigned count_descriptors(GPid pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    unsigned n = 0;
+#define CALLS 100
+#define DESCRIPTORS 16 /* as many as the bus lets one message have */
 
-    g_assert_nonnull(dir);
-    while (g_dir_read_name(dir))
-        n++;
-    return n;
-}
-
-/* Nobody can hand the service descriptors, which it would keep until the call is answered: the bus
- * itself refuses. */
-static void test_descriptors(void)
+/* A call of Probe with so many descriptors, where nobody answers. */
+static GDBusMessage *call_with_descriptors(unsigned n)
 {
-    g_autoptr(GDBusMessage) message = g_dbus_message_new_method_call(
-        SERVICE_NAME, SERVICE_PATH, SERVICE_INTERFACE, "CheckSupport");
+    GDBusMessage *message =
+        g_dbus_message_new_method_call(SERVICE_NAME, SERVICE_PATH, SERVICE_INTERFACE, "Probe");
     g_autoptr(GUnixFDList) list = g_unix_fd_list_new();
-    g_autoptr(GDBusMessage) reply = NULL;
-    g_autoptr(GError) error = NULL;
-    Fixture fixture;
-    unsigned before;
-    Answer answer;
 
-    fixture_start(&fixture, NULL);
-    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
-    answer_clear(&answer);
-    before = count_descriptors(fixture.service_pid);
-
-    g_dbus_message_set_body(message, g_variant_new("(s)", "icmp"));
-    for (unsigned i = 0; i < 16; i++)
+    g_dbus_message_set_body(message, probe_arguments("192.0.2.2", "{'timeout': <60>}"));
+    for (unsigned i = 0; i < n; i++)
         g_assert_cmpint(g_unix_fd_list_append(list, 0, NULL), >=, 0);
     g_dbus_message_set_unix_fd_list(message, list);
+    return message;
+}
+
+/* Nobody can hand the service a descriptor, which it would have to close: the bus refuses. */
+static void test_descriptors_refused(const void *argument)
+{
+    const char *const argv[] = {fixture_program("TEST_MTRPACKETD", "mtrpacketd"), NULL};
+    g_autoptr(GDBusMessage) message = call_with_descriptors(1), reply = NULL;
+    g_autoptr(GError) error = NULL;
+    Fixture fixture;
+    Answer answer;
+
+    fixture_bus_of(&fixture, (BusKind)GPOINTER_TO_INT(argument));
+    fixture_launch_unprivileged(&fixture, argv);
     reply = g_dbus_connection_send_message_with_reply_sync(
         fixture.root, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, -1, NULL, NULL, &error);
     g_assert_no_error(error);
     g_assert_true(g_dbus_message_to_gerror(reply, &error));
-    g_assert_error(error, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED);
+    g_assert_error(error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED);
 
-    g_assert_cmpuint(count_descriptors(fixture.service_pid), ==, before);
+    /* But it hands some out. */
+    call_start(&answer, fixture.root, "OpenStream", g_variant_new_parsed("(@a{sv} {},)"));
+    close(stream_answer_take(&answer));
     fixture_stop(&fixture);
+}
+
+/* On a bus that lets them pass: calls that wait, each with as many descriptors as it may have, more
+ * than the service can have. It keeps none, and loses neither a call nor the bus. */
+static void test_descriptors(void)
+{
+    const char *const argv[] = {fixture_program("TEST_MTRPACKETD", "mtrpacketd"), NULL};
+    Fixture fixture;
+    unsigned before;
+    Answer answer;
+
+    dig_black_hole();
+    fixture_bus_of(&fixture, BUS_DAEMON_ALLOW_ALL);
+    fixture_launch_unprivileged(&fixture, argv);
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    answer_clear(&answer);
+    before = process_descriptors(fixture.service_pid);
+
+    for (unsigned i = 0; i < CALLS; i++) {
+        g_autoptr(GDBusMessage) message = call_with_descriptors(DESCRIPTORS);
+        g_autoptr(GError) error = NULL;
+
+        g_dbus_connection_send_message(fixture.root, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
+                                       &error);
+        g_assert_no_error(error);
+    }
+    fixture_wait_probes(&fixture, CALLS, 0);
+    g_assert_cmpuint(process_descriptors(fixture.service_pid), ==, before);
+
+    fixture_stop(&fixture);
+    fill_black_hole();
 }
 
 /* busctl, as in the README. */
@@ -326,6 +353,10 @@ static void add_tests(void)
     g_test_add_func("/bus/name", test_name);
     g_test_add_func("/bus/one-question", test_one_question);
     g_test_add_func("/bus/descriptors", test_descriptors);
+    g_test_add_data_func("/bus/descriptors-refused/daemon", GINT_TO_POINTER(BUS_DAEMON),
+                         test_descriptors_refused);
+    g_test_add_data_func("/bus/descriptors-refused/broker", GINT_TO_POINTER(BUS_BROKER),
+                         test_descriptors_refused);
     g_test_add_func("/bus/busctl", test_busctl);
 }
 

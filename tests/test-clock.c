@@ -79,22 +79,15 @@ static const char *shifted_packet(void)
 
 static void scene_start(Scene *scene)
 {
-    /* A sanitizer would be first among the libraries, and otherwise refuses. */
-    const char *sanitizer = g_getenv("ASAN_OPTIONS");
-    g_autofree char *asan_options =
-        g_strdup_printf("ASAN_OPTIONS=%s:verify_asan_link_order=0", sanitizer ? sanitizer : "");
-    g_autofree char *ld_preload = g_strdup_printf(
-        "LD_PRELOAD=%s", fixture_program("TEST_PRELOAD_TIMERFD", "preload-timerfd.so"));
     g_autofree char *packet_command = g_strdup_printf("--packet-command=%s", shifted_packet());
-    const char *const argv[] = {"env",          asan_options,
-                                ld_preload,     fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
-                                packet_command, NULL};
 
     *scene = (Scene){0};
     make_clock(scene);
     dig_black_hole();
     fixture_bus(&scene->fixture);
-    fixture_launch_unprivileged(&scene->fixture, argv);
+    fixture_launch_preloaded(&scene->fixture,
+                             fixture_program("TEST_PRELOAD_TIMERFD", "preload-timerfd.so"),
+                             packet_command);
     tally_start(&scene->tally);
 }
 
