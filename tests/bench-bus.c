@@ -13,31 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench-scene.h"
-#include "pace.h"
-#include "pipe-load.h"
-#include "report.h"
+#include "bench-rates.h"
 #include "sandbox.h"
 
 #define ROUNDS_MAX 7
-#define CALLS_MAX 100
 
-/* How much is measured. */
-typedef struct Size {
-    unsigned rate_rounds; /* of all loads that are compared by their rates, in turn */
-    unsigned rounds;      /* of the others */
-    unsigned few, many;   /* probes in a load, in flight one at a time or many */
-    unsigned very_many;   /* in that which is to show false losses */
-    unsigned calls;       /* of which the median is looked at, CALLS_MAX at most */
-    bool judged;          /* whether the limits count */
-} Size;
-
-static const Size whole = {15, ROUNDS_MAX, 3000, 10000, 100000, CALLS_MAX, true};
+static const Size whole = {15, ROUNDS_MAX, 3000, 10000, 100000, BENCH_CALLS_MAX, true};
 
 /* As much as shows that it can be measured. */
 static const Size brief = {1, 1, 100, 500, 1000, 5, false};
-
-#define PIPE_IN_FLIGHT 512
 
 /* Of a flood, which does not end by itself. */
 #define FLOOD 1000000000
@@ -56,114 +40,6 @@ static const struct {
     {"broker", "dbus-broker with the distribution's system.conf", BUS_BROKER},
 };
 
-typedef struct Bench {
-    Size size;
-    BusKind kind;
-    Report *report;
-    BenchScene scene;
-} Bench;
-
-/*
- * Rates
- */
-
-static void run_pipe(Bench *bench, const char *name, const char *const argv[], LoadCost cost,
-                     unsigned n, unsigned in_flight, unsigned burst)
-{
-    PipeLoad pipe_load;
-    Load load;
-
-    pipe_load_start(&pipe_load, argv);
-    pipe_load_run(&pipe_load, &load, cost, n, in_flight, burst);
-    report_add(bench->report, name, in_flight, &load);
-    load_clear(&load);
-    pipe_load_stop(&pipe_load);
-}
-
-static void run_pipes(Bench *bench)
-{
-    const char *const packet[] = {"mtr-packet", NULL};
-    const char *const relay[] = {g_getenv("TEST_RELAY"), "mtr-packet", NULL};
-
-    run_pipe(bench, "bare pipe", packet, LOAD_COST_PACKET, bench->size.few, 1, 0);
-    run_pipe(bench, "bare pipe, unpaced", packet, LOAD_COST_PACKET, bench->size.many,
-             PIPE_IN_FLIGHT, 0);
-    run_pipe(bench, "bare pipe, paced", packet, LOAD_COST_PACKET, bench->size.many, PIPE_IN_FLIGHT,
-             PACE_BURST_DEFAULT);
-    run_pipe(bench, "empty relay", relay, LOAD_COST_SERVICE, bench->size.few, 1, 0);
-    run_pipe(bench, "empty relay, paced", relay, LOAD_COST_SERVICE, bench->size.many,
-             PIPE_IN_FLIGHT, PACE_BURST_DEFAULT);
-}
-
-/* The row is called @name and @number. */
-static void run_bus_as(Bench *bench, uid_t uid, const char *name, const BusLoadCall *call,
-                       unsigned n, unsigned in_flight, unsigned number)
-{
-    const Fixture *fixture = &bench->scene.polkit.fixture;
-    const GPid processes[LOAD_COSTS] = {
-        [LOAD_COST_SERVICE] = call == &bench_empty ? bench->scene.empty_pid : fixture->service_pid,
-        [LOAD_COST_BUS] = fixture->bus.broker_pid,
-    };
-    BusLoad *bus_load = bus_load_new(uid, in_flight);
-    Load load;
-
-    bus_load_run(bus_load, &load, call, n, in_flight, processes);
-    report_add(bench->report, name, number, &load);
-    load_clear(&load);
-    bus_load_free(bus_load);
-}
-
-static void run_bus(Bench *bench, const char *name, const BusLoadCall *call, unsigned n,
-                    unsigned in_flight)
-{
-    run_bus_as(bench, 0, name, call, n, in_flight, in_flight);
-}
-
-static void run_buses(Bench *bench)
-{
-    run_bus(bench, "empty method over D-Bus", &bench_empty, bench->size.few, 1);
-    run_bus(bench, "empty method over D-Bus", &bench_empty, bench->size.many, 100);
-    run_bus(bench, "Probe over D-Bus", &bench_probe, bench->size.few, 1);
-    run_bus(bench, "Probe over D-Bus", &bench_probe, bench->size.many, 8);
-    run_bus(bench, "Probe over D-Bus", &bench_probe, bench->size.many, 32);
-    run_bus(bench, "Probe over D-Bus", &bench_probe, bench->size.many, 100);
-}
-
-static void measure_rates(Bench *bench)
-{
-    Report *report = bench->report;
-    double rate, pipe_rate;
-
-    for (unsigned i = 0; i < bench->size.rate_rounds; i++) {
-        run_pipes(bench);
-        run_buses(bench);
-    }
-    run_bus(bench, "Probe over D-Bus, very many", &bench_probe, bench->size.very_many,
-            PIPE_IN_FLIGHT);
-
-    rate = report_rate(report, "Probe over D-Bus", 100);
-    pipe_rate = report_rate(report, "bare pipe, unpaced", PIPE_IN_FLIGHT);
-    if (bench->kind == BUS_DAEMON) {
-        report_number(report, "rate of 100 in flight, in that of the bare pipe", "",
-                      rate / pipe_rate);
-        report_check(report, "rate of 100 in flight, in that of an empty method", "",
-                     rate / report_rate(report, "empty method over D-Bus", 100), REPORT_AT_LEAST,
-                     0.6);
-    } else {
-        report_check(report, "rate of 100 in flight, in that of the bare pipe", "",
-                     rate / pipe_rate, REPORT_AT_LEAST, 0.45);
-        report_number(report, "rate of 100 in flight, in that of an empty method", "",
-                      rate / report_rate(report, "empty method over D-Bus", 100));
-    }
-    report_check(report, "their median round trip, in that of the bare pipe", "",
-                 report_median(report, "Probe over D-Bus", 100) /
-                     report_median(report, "bare pipe, unpaced", PIPE_IN_FLIGHT),
-                 REPORT_AT_MOST, 0.2);
-    report_check(report, "false losses of 100 000 with 512 in flight", "",
-                 report_lost(report, "Probe over D-Bus, very many", PIPE_IN_FLIGHT), REPORT_AT_MOST,
-                 0);
-}
-
 /*
  * What many that wait do to others
  */
@@ -176,8 +52,8 @@ static void measure_growth(Bench *bench)
 
     for (unsigned i = 0; i < bench->size.rounds; i++)
         for (unsigned k = 0; k < G_N_ELEMENTS(waiting); k++)
-            run_bus(bench, growth, &bench_probe,
-                    waiting[k] == 1 ? bench->size.few : 2 * bench->size.many, waiting[k]);
+            bench_run_bus(bench, growth, &bench_probe,
+                          waiting[k] == 1 ? bench->size.few : 2 * bench->size.many, waiting[k]);
     report_number(report, "the service's CPU time for each of 8000 in flight, in that of 10", "",
                   report_cost(report, growth, 8000, LOAD_COST_SERVICE) /
                       report_cost(report, growth, 10, LOAD_COST_SERVICE));
@@ -192,7 +68,7 @@ static void run_beside(Bench *bench, BusLoad *busy, unsigned n)
 {
     bus_load_fill(busy, &bench_hole_probe, n);
     fixture_wait_probes(&bench->scene.polkit.fixture, 500, n);
-    run_bus_as(bench, BENCH_OTHER_UID, beside, &bench_probe, bench->size.few, 1, n);
+    bench_run_bus_as(bench, BENCH_OTHER_UID, beside, &bench_probe, bench->size.few, 1, n);
 }
 
 /* 500 unanswered calls hold all places that one user may have, for longer than this takes. */
@@ -255,7 +131,7 @@ static GPid start_flood(Bench *bench)
 
 static double median_span(const Bench *bench, BusLoad *other)
 {
-    double spans[CALLS_MAX];
+    double spans[BENCH_CALLS_MAX];
 
     for (unsigned i = 0; i < bench->size.calls; i++)
         spans[i] = bus_load_span(other, &bench_probe);
@@ -355,7 +231,7 @@ static void measure_memory(Bench *bench)
 
 static double median_exec(const Bench *bench, const char *const argv[])
 {
-    double spans[CALLS_MAX];
+    double spans[BENCH_CALLS_MAX];
 
     for (unsigned i = 0; i < bench->size.calls; i++) {
         g_autofree char *out = NULL;
@@ -397,7 +273,7 @@ static int run(int argc, char *argv[])
     measure_idle_memory(&bench);
     measure_memory(&bench);
     bench_scene_restart(&bench.scene, BENCH_STAYS);
-    measure_rates(&bench);
+    bench_rates(&bench);
     measure_growth(&bench);
     measure_waiting(&bench);
     bench_scene_restart(&bench.scene, BENCH_STAYS);

@@ -14,6 +14,7 @@ typedef enum LoadCost {
     LOAD_COST_SERVICE,
     LOAD_COST_PACKET, /* mtr-packets: the children of the service, which come and go */
     LOAD_COST_BUS,
+    LOAD_COST_BRIDGE,
     LOAD_COST_CLIENT, /* ourselves */
     LOAD_COSTS,
 } LoadCost;

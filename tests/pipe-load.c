@@ -31,26 +31,11 @@ typedef struct Run {
     GString *commands;
 } Run;
 
-void pipe_load_start(PipeLoad *pipe_load, const char *const argv[])
+/* Asks one question, and waits for the answer. */
+static void greet(const PipeLoad *pipe_load)
 {
-    g_autoptr(GPtrArray) whole = g_ptr_array_new();
-    g_autoptr(GError) error = NULL;
     static const char question[] = "1 check-support feature ip-4\n";
     char c;
-
-    /* Of a network of its own: a raw socket sees the packets of all others in the same. */
-    for (const char *const *p = (const char *const[]){"unshare", "--net", "sh", "-c",
-                                                      "ip link set lo up; exec \"$@\"", "sh", NULL};
-         *p; p++)
-        g_ptr_array_add(whole, (char *)*p);
-    for (; *argv; argv++)
-        g_ptr_array_add(whole, (char *)*argv);
-    g_ptr_array_add(whole, NULL);
-
-    g_spawn_async_with_pipes(
-        NULL, (char **)whole->pdata, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL,
-        NULL, &pipe_load->pid, &pipe_load->commands, &pipe_load->replies, NULL, &error);
-    g_assert_no_error(error);
 
     g_assert_cmpint(write(pipe_load->commands, question, strlen(question)), ==, strlen(question));
     do
@@ -59,10 +44,45 @@ void pipe_load_start(PipeLoad *pipe_load, const char *const argv[])
     g_assert_cmpint(fcntl(pipe_load->commands, F_SETFL, O_NONBLOCK), ==, 0);
 }
 
+void pipe_load_start(PipeLoad *pipe_load, const char *const argv[])
+{
+    g_autoptr(GError) error = NULL;
+
+    g_spawn_async_with_pipes(
+        NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
+        &pipe_load->pid, &pipe_load->commands, &pipe_load->replies, NULL, &error);
+    g_assert_no_error(error);
+    greet(pipe_load);
+}
+
+void pipe_load_start_apart(PipeLoad *pipe_load, const char *const argv[])
+{
+    g_autoptr(GPtrArray) whole = g_ptr_array_new();
+
+    /* A raw socket sees the packets of all others in the same network. */
+    for (const char *const *p = (const char *const[]){"unshare", "--net", "sh", "-c",
+                                                      "ip link set lo up; exec \"$@\"", "sh", NULL};
+         *p; p++)
+        g_ptr_array_add(whole, (char *)*p);
+    for (; *argv; argv++)
+        g_ptr_array_add(whole, (char *)*argv);
+    g_ptr_array_add(whole, NULL);
+    pipe_load_start(pipe_load, (const char *const *)whole->pdata);
+}
+
+void pipe_load_take(PipeLoad *pipe_load, int fd)
+{
+    *pipe_load = (PipeLoad){.commands = fd, .replies = dup(fd)};
+    g_assert_cmpint(pipe_load->replies, >=, 0);
+    greet(pipe_load);
+}
+
 void pipe_load_stop(PipeLoad *pipe_load)
 {
     close(pipe_load->commands);
     close(pipe_load->replies);
+    if (pipe_load->pid == 0)
+        return;
     kill(pipe_load->pid, SIGTERM);
     g_assert_cmpint(waitpid(pipe_load->pid, NULL, 0), ==, pipe_load->pid);
 }
@@ -121,13 +141,11 @@ static void read_replies(Run *run)
     }
 }
 
-void pipe_load_run(PipeLoad *pipe_load, Load *load, LoadCost cost, unsigned n, unsigned in_flight,
-                   unsigned burst)
+void pipe_load_run(PipeLoad *pipe_load, Load *load, const GPid processes[LOAD_COSTS], unsigned n,
+                   unsigned in_flight, unsigned burst)
 {
     Run run = {.pipe_load = pipe_load, .load = load, .in_flight = in_flight, .burst = burst};
-    GPid processes[LOAD_COSTS] = {[LOAD_COST_CLIENT] = getpid()};
 
-    processes[cost] = pipe_load->pid;
     line_buffer_init(&run.replies, LINE_BUFFER_LINE_MAX);
     run.commands = g_string_sized_new((gsize)in_flight * COMMAND_MAX);
 

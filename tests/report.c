@@ -23,6 +23,7 @@ static const char *const figure_keys[FIGURES] = {
     [FIGURE_COST + LOAD_COST_SERVICE] = "service_cpu_us",
     [FIGURE_COST + LOAD_COST_PACKET] = "mtr_packet_cpu_us",
     [FIGURE_COST + LOAD_COST_BUS] = "bus_cpu_us",
+    [FIGURE_COST + LOAD_COST_BRIDGE] = "bridge_cpu_us",
     [FIGURE_COST + LOAD_COST_CLIENT] = "client_cpu_us",
 };
 
@@ -198,7 +199,7 @@ static void print_figure(double value, int width, int decimals)
 static void print_rows(const Report *report)
 {
     printf("%-30s %9s %9s %9s %9s   %s\n", "", "in flight", "per s", "median us", "p99 us",
-           "CPU us for each: service mtr-packet   bus client   false losses");
+           "CPU us for each: service mtr-packet   bus bridge client   false losses");
     for (unsigned i = 0; i < report->rows->len; i++) {
         const Row *row = report->rows->pdata[i];
 
@@ -210,6 +211,7 @@ static void print_rows(const Report *report)
         print_figure(row_figure(row, FIGURE_COST + LOAD_COST_SERVICE), 8, 1);
         print_figure(row_figure(row, FIGURE_COST + LOAD_COST_PACKET), 10, 1);
         print_figure(row_figure(row, FIGURE_COST + LOAD_COST_BUS), 5, 1);
+        print_figure(row_figure(row, FIGURE_COST + LOAD_COST_BRIDGE), 6, 1);
         print_figure(row_figure(row, FIGURE_COST + LOAD_COST_CLIENT), 6, 1);
         printf(" %14u\n", row->n_lost);
     }
