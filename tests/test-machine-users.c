@@ -78,6 +78,42 @@ static void test_activation(void)
     }
 }
 
+/* And with mtr, unchanged. */
+static void test_mtr(void)
+{
+    static const char *const argv[] = {"systemd-run",
+                                       "--quiet",
+                                       "--pipe",
+                                       "--wait",
+                                       "--collect",
+                                       "-p",
+                                       "PAMName=login",
+                                       "-p",
+                                       "User=alice",
+                                       "-E",
+                                       "XDG_SEAT=" SEAT,
+                                       "-E",
+                                       "XDG_SESSION_TYPE=tty",
+                                       "-E",
+                                       "XDG_SESSION_CLASS=user",
+                                       "-E",
+                                       "MTR_PACKET=/usr/libexec/mtrpacket-bridge",
+                                       "mtr",
+                                       "--report",
+                                       "--report-cycles=2",
+                                       "--gracetime=1",
+                                       "--no-dns",
+                                       "127.0.0.1",
+                                       NULL};
+    g_autofree char *said = NULL;
+
+    unit_configure(NULL, NULL);
+    g_assert_cmpint(fixture_command(argv, &said, NULL), ==, 0);
+    g_assert_true(g_regex_match_simple("1\\.\\|-- 127\\.0\\.0\\.1 +0\\.0% +2 ", said, 0, 0));
+    g_assert_cmpuint(get_statistic(root, "streams_opened"), ==, 1);
+    g_assert_cmpuint(get_statistic(root, "replies"), >=, 2);
+}
+
 /* The user of an active session may probe, and polkit is asked once; for a mark the administrator's
  * password is needed. */
 static void test_active(void)
@@ -395,6 +431,7 @@ int main(int argc, char *argv[])
     unit_init(root);
 
     g_test_add_func("/machine-users/activation", test_activation);
+    g_test_add_func("/machine-users/mtr", test_mtr);
     g_test_add_func("/machine-users/active", test_active);
     g_test_add_func("/machine-users/inactive", test_inactive);
     g_test_add_func("/machine-users/elsewhere", test_elsewhere);

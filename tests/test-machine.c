@@ -96,6 +96,34 @@ static void test_idle_exit(void)
     g_assert_cmpuint(unit_number("Service", "NRestarts"), ==, 0);
 }
 
+/* The same by the installed bridge: each has its stream, of the service that goes or of the next,
+ * and its answer. */
+static void test_bridge(void)
+{
+    static const char *const sh[] = {
+        "sh", "-c", "echo 7 send-probe ip-4 127.0.0.1 | /usr/libexec/mtrpacket-bridge", NULL};
+    unsigned exits = 0, watch;
+
+    unit_configure("--idle-timeout=0.05", NULL);
+    watch = g_bus_watch_name_on_connection(root, SERVICE_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, NULL,
+                                           on_vanished, &exits, NULL);
+    for (unsigned i = 0; i < 100; i++) {
+        g_autofree char *out = NULL, *err = NULL;
+
+        g_assert_cmpint(fixture_command(sh, &out, &err), ==, 0);
+        g_assert_cmpstr(err, ==, "");
+        g_assert_true(g_str_has_prefix(out, "7 reply ip-4 127.0.0.1 round-trip-time "));
+        g_usleep(40000 + i * 200);
+        while (g_main_context_iteration(NULL, FALSE))
+            ;
+    }
+    g_bus_unwatch_name(watch);
+
+    g_test_message("%u exits", exits);
+    g_assert_cmpuint(exits, >=, 10);
+    g_assert_cmpuint(unit_number("Service", "NRestarts"), ==, 0);
+}
+
 /*
  * Protocols
  */
@@ -499,6 +527,7 @@ int main(int argc, char *argv[])
 
     g_test_add_func("/machine/activation", test_activation);
     g_test_add_func("/machine/idle-exit", test_idle_exit);
+    g_test_add_func("/machine/bridge", test_bridge);
     g_test_add_func("/machine/protocols", test_protocols);
     g_test_add_func("/machine/privileges", test_privileges);
     g_test_add_func("/machine/system-calls", test_system_calls);
