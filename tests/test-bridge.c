@@ -115,7 +115,7 @@ static void test_options(void)
 {
     const char *const help[] = {bridge(), "--help", NULL}, *const version[] = {bridge(),
                                                                                "--version", NULL};
-    g_autofree char *out = NULL, *err = NULL, *expected = NULL, *address = NULL;
+    g_autofree char *out = NULL, *err = NULL, *expected = NULL;
     Fixture fixture;
 
     g_assert_cmpint(user_command(FIRST, NULL, help, &out, &err), ==, 0);

@@ -21,8 +21,10 @@
 
 static const char *environment(void)
 {
-    return g_intern_string(
-        g_strdup_printf("MTR_PACKET=%s", fixture_program("TEST_BRIDGE", "mtrpacket-bridge")));
+    g_autofree char *setting =
+        g_strdup_printf("MTR_PACKET=%s", fixture_program("TEST_BRIDGE", "mtrpacket-bridge"));
+
+    return g_intern_string(setting);
 }
 
 /* What distributions give mtr-packet so that users can run mtr. */
