@@ -105,9 +105,10 @@ static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_erro
 }
 
 /*
- * A rule, a session or a kept authentication has changed. The match has polkit as the sender, but
- * sd-bus cannot tell whose a unique name is, and lets any pass for it: once polkit is known, nobody
- * else may have us ask more often.
+ * A rule, a session or a kept authentication has changed: up to polkit 124 it says Changed of all,
+ * later something else of sessions, so whatever it says is news. The match has polkit as the
+ * sender, but sd-bus cannot tell whose a unique name is, and lets any pass for it: once polkit is
+ * known, nobody else may have us ask more often.
  */
 static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
@@ -388,7 +389,7 @@ int authority_new(Authority **ret, sd_bus *bus, const Limits *limits, Statistics
     if (r >= 0)
         r = sd_bus_add_match_async(bus, &authority->changed,
                                    "type='signal',sender='" POLKIT_NAME "',path='" POLKIT_PATH
-                                   "',interface='" POLKIT_INTERFACE "',member='Changed'",
+                                   "',interface='" POLKIT_INTERFACE "'",
                                    on_changed, NULL, authority);
     if (r < 0)
         return r;

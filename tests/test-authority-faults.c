@@ -125,7 +125,7 @@ typedef struct Nonsense {
     const char *body;  /* of its answer, or NULL if that has none */
     const char *error; /* its name, if it is one */
     const char *part;  /* of what the caller hears; NULL if it is granted */
-    bool news;         /* it says Changed before it answers */
+    const char *news;  /* a signal that it sends before it answers, or NULL */
 } Nonsense;
 
 /* In a thread of GDBus's. */
@@ -144,8 +144,8 @@ static GDBusMessage *talk_nonsense(GDBusConnection *connection, GDBusMessage *me
         body = g_variant_parse(NULL, nonsense->body, NULL, NULL, &error);
     g_assert_no_error(error);
     if (nonsense->news)
-        g_dbus_connection_emit_signal(connection, NULL, POLKIT_PATH, POLKIT_INTERFACE, "Changed",
-                                      NULL, NULL);
+        g_dbus_connection_emit_signal(connection, NULL, POLKIT_PATH, POLKIT_INTERFACE,
+                                      nonsense->news, NULL, NULL);
     reply = nonsense->error ? g_dbus_message_new_method_error_literal(message, nonsense->error, "")
                             : g_dbus_message_new_method_reply(message);
     if (body || !nonsense->error)
@@ -233,9 +233,9 @@ static void test_nonsense(void)
 
 /* What polkit says between a question and its answer counts, also when it has not answered before:
  * the answer may be of before the news. */
-static void test_news_before_answer(void)
+static void test_news_before_answer(const void *signal)
 {
-    static const Nonsense with_news = {"((true, false, @a{ss} {}),)", .news = true};
+    const Nonsense with_news = {"((true, false, @a{ss} {}),)", .news = signal};
     static const Nonsense without = {"((true, false, @a{ss} {}),)"};
     const Nonsense *nonsense = &with_news;
     GDBusConnection *other, *polkitd;
@@ -323,7 +323,11 @@ static void add_tests(void)
     g_test_add_func("/authority/faults/stopped", test_stopped);
     g_test_add_func("/authority/faults/killed", test_killed);
     g_test_add_func("/authority/faults/nonsense", test_nonsense);
-    g_test_add_func("/authority/faults/news-before-answer", test_news_before_answer);
+    g_test_add_data_func("/authority/faults/news-before-answer", "Changed",
+                         test_news_before_answer);
+    /* what newer polkits say of sessions */
+    g_test_add_data_func("/authority/faults/news-of-sessions", "SessionsChanged",
+                         test_news_before_answer);
     g_test_add_func("/authority/faults/slow", test_slow);
     g_test_add_func("/authority/faults/misinstalled", test_misinstalled);
 }
