@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "option-entries.h"
 #include "util.h"
 
 typedef struct OptionKey OptionKey;
@@ -293,18 +294,19 @@ static const OptionKey *option_key_find(const char *name)
     return NULL;
 }
 
-/* Reads one entry; SEEN has a bit per element of option_keys. */
-static int read_entry(sd_bus_message *message, unsigned *seen, ProbeOptions *options,
-                      Failure *failure)
+/* What has been read, and a bit per element of option_keys. */
+typedef struct Reading {
+    ProbeOptions options;
+    unsigned seen;
+} Reading;
+
+static int read_entry(sd_bus_message *message, const char *name, void *userdata, Failure *failure)
 {
-    const char *name, *contents;
+    Reading *reading = userdata;
     const OptionKey *key;
+    const char *contents;
     unsigned bit;
     int r;
-
-    r = sd_bus_message_read_basic(message, 's', &name);
-    if (r < 0)
-        return r;
 
     key = option_key_find(name);
     if (!key)
@@ -315,10 +317,10 @@ static int read_entry(sd_bus_message *message, unsigned *seen, ProbeOptions *opt
             QUOTE(name));
 
     bit = 1U << (key - option_keys);
-    if (*seen & bit)
+    if (reading->seen & bit)
         return failure_set(failure, OUTCOME_INVALID_ARGS,
                            "option %s is given twice, once is expected", key->name);
-    *seen |= bit;
+    reading->seen |= bit;
 
     r = sd_bus_message_peek_type(message, NULL, &contents);
     if (r < 0)
@@ -329,7 +331,7 @@ static int read_entry(sd_bus_message *message, unsigned *seen, ProbeOptions *opt
 
     /* A container's type has more than one letter, and its first is no basic type's: every reader
      * refuses it. */
-    r = key->read(key, message, contents[0], options, failure);
+    r = key->read(key, message, contents[0], &reading->options, failure);
     if (r != 0)
         return r;
 
@@ -363,37 +365,17 @@ static int check_protocol(const ProbeOptions *options, Failure *failure)
 
 int probe_options_read(ProbeOptions *ret, sd_bus_message *message, Failure *failure)
 {
-    ProbeOptions options = PROBE_OPTIONS_INIT;
-    unsigned seen = 0;
+    Reading reading = {.options = PROBE_OPTIONS_INIT};
     int r;
-
-    r = sd_bus_message_enter_container(message, 'a', "{sv}");
-    if (r < 0)
-        return r;
 
     /* At most one entry a key is read, so that the contract's limit of 32 entries needs no count.
      */
-    while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-        r = read_entry(message, &seen, &options, failure);
-        if (r != 0)
-            return r;
-        r = sd_bus_message_exit_container(message);
-        if (r < 0)
-            return r;
-    }
-    if (r < 0)
-        return r;
-
-    r = sd_bus_message_exit_container(message);
-    if (r < 0)
-        return r;
-
-    r = check_protocol(&options, failure);
-    if (r != 0)
-        return r;
-
-    *ret = options;
-    return 0;
+    r = option_entries_read(message, read_entry, &reading, failure);
+    if (r == 0)
+        r = check_protocol(&reading.options, failure);
+    if (r == 0)
+        *ret = reading.options;
+    return r;
 }
 
 int probe_options_check_version(const ProbeOptions *options, int ip_version, Failure *failure)

@@ -39,40 +39,48 @@ static void run(const char *program, const char *verb, const char *object)
     g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 0);
 }
 
-/* As the user of a desktop does in a terminal there: the first call starts the service. */
+/* Runs a program as the user of a desktop does in a terminal there, and checks that it succeeds;
+ * what it wrote, to be freed. */
+static char *run_as_alice(const char *const command[])
+{
+    static const char *const systemd_run[] = {"systemd-run",
+                                              "--quiet",
+                                              "--pipe",
+                                              "--wait",
+                                              "--collect",
+                                              "-p",
+                                              "PAMName=login",
+                                              "-p",
+                                              "User=alice",
+                                              "-E",
+                                              "XDG_SEAT=" SEAT,
+                                              "-E",
+                                              "XDG_SESSION_TYPE=tty",
+                                              "-E",
+                                              "XDG_SESSION_CLASS=user"};
+    g_autoptr(GPtrArray) whole = g_ptr_array_new();
+    char *said;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(systemd_run); i++)
+        g_ptr_array_add(whole, (char *)systemd_run[i]);
+    for (; *command; command++)
+        g_ptr_array_add(whole, (char *)*command);
+    g_ptr_array_add(whole, NULL);
+    g_assert_cmpint(fixture_command((const char *const *)whole->pdata, &said, NULL), ==, 0);
+    return said;
+}
+
+/* The first call starts the service. */
 static void test_activation(void)
 {
-    static const char *const argv[] = {"systemd-run",
-                                       "--quiet",
-                                       "--pipe",
-                                       "--wait",
-                                       "--collect",
-                                       "-p",
-                                       "PAMName=login",
-                                       "-p",
-                                       "User=alice",
-                                       "-E",
-                                       "XDG_SEAT=" SEAT,
-                                       "-E",
-                                       "XDG_SESSION_TYPE=tty",
-                                       "-E",
-                                       "XDG_SESSION_CLASS=user",
-                                       "busctl",
-                                       "call",
-                                       SERVICE_NAME,
-                                       SERVICE_PATH,
-                                       SERVICE_INTERFACE,
-                                       "Probe",
-                                       "sa{sv}",
-                                       "127.0.0.1",
-                                       "0",
-                                       NULL};
+    static const char *const busctl[] = {
+        "busctl", "call",   SERVICE_NAME, SERVICE_PATH, SERVICE_INTERFACE,
+        "Probe",  "sa{sv}", "127.0.0.1",  "0",          NULL};
 
     unit_configure("--idle-timeout=0.3", NULL);
     for (unsigned i = 0; i < 2; i++) {
-        g_autofree char *said = NULL;
+        g_autofree char *said = run_as_alice(busctl);
 
-        g_assert_cmpint(fixture_command(argv, &said, NULL), ==, 0);
         g_assert_nonnull(strstr(said, " true \"reply\" "));
         unit_wait_state("inactive");
     }
@@ -81,34 +89,19 @@ static void test_activation(void)
 /* And with mtr, unchanged. */
 static void test_mtr(void)
 {
-    static const char *const argv[] = {"systemd-run",
-                                       "--quiet",
-                                       "--pipe",
-                                       "--wait",
-                                       "--collect",
-                                       "-p",
-                                       "PAMName=login",
-                                       "-p",
-                                       "User=alice",
-                                       "-E",
-                                       "XDG_SEAT=" SEAT,
-                                       "-E",
-                                       "XDG_SESSION_TYPE=tty",
-                                       "-E",
-                                       "XDG_SESSION_CLASS=user",
-                                       "-E",
-                                       "MTR_PACKET=/usr/libexec/mtrpacket-bridge",
-                                       "mtr",
-                                       "--report",
-                                       "--report-cycles=2",
-                                       "--gracetime=1",
-                                       "--no-dns",
-                                       "127.0.0.1",
-                                       NULL};
+    static const char *const mtr[] = {"env",
+                                      "MTR_PACKET=/usr/libexec/mtrpacket-bridge",
+                                      "mtr",
+                                      "--report",
+                                      "--report-cycles=2",
+                                      "--gracetime=1",
+                                      "--no-dns",
+                                      "127.0.0.1",
+                                      NULL};
     g_autofree char *said = NULL;
 
     unit_configure(NULL, NULL);
-    g_assert_cmpint(fixture_command(argv, &said, NULL), ==, 0);
+    said = run_as_alice(mtr);
     g_assert_true(g_regex_match_simple("1\\.\\|-- 127\\.0\\.0\\.1 +0\\.0% +2 ", said, 0, 0));
     g_assert_cmpuint(get_statistic(root, "streams_opened"), ==, 1);
     g_assert_cmpuint(get_statistic(root, "replies"), >=, 2);

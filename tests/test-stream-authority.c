@@ -188,26 +188,41 @@ static void test_not_kept(void)
     prompt_scene_end(&scene);
 }
 
-/* A rule that changes while the prompt is up: what is then said holds for what it was asked for,
- * and no longer. */
-static void test_news_while_asked(void)
+/* A rule that changes while the last of N prompts is up: what is then said holds for what it was
+ * asked for, and nothing that was said before does. */
+static void check_news_while_asked(const char *rules, const char *arguments, unsigned n)
 {
     StreamClient client;
     PromptScene scene;
     Answer answer;
     int fd;
 
-    prompt_scene_start(&scene, "return AUTH_ADMIN;", NULL, AGENT_WAIT);
-    call_interactive(&answer, scene.user, "OpenStream", g_variant_new_parsed("(@a{sv} {},)"));
-    agent_wait(&scene.agent, 1, 0);
-    polkit_set_rules(&scene.polkit, "return NO;");
-    polkit_catch_up(&scene.polkit);
-    agent_answer(&scene.agent, AGENT_YES);
+    prompt_scene_start(&scene, rules, NULL, AGENT_WAIT);
+    call_interactive(&answer, scene.user, "OpenStream", g_variant_new_parsed(arguments));
+    for (unsigned i = 1; i <= n; i++) {
+        agent_wait(&scene.agent, i, 0);
+        if (i == n) {
+            polkit_set_rules(&scene.polkit, "return NO;");
+            polkit_catch_up(&scene.polkit);
+        }
+        agent_answer(&scene.agent, AGENT_YES);
+    }
     fd = stream_answer_take(&answer);
     stream_client_init(&client, fd, fd);
     assert_denied(&client, "127.0.0.1");
     stream_client_clear(&client);
     prompt_scene_end(&scene);
+}
+
+static void test_news_while_asked(void)
+{
+    check_news_while_asked("return AUTH_ADMIN;", "(@a{sv} {},)", 1);
+}
+
+static void test_mark_news(void)
+{
+    check_news_while_asked("return action.id == '" ACTION_PROBE "' ? AUTH_ADMIN : AUTH_ADMIN_KEEP;",
+                           "({'mark': <true>},)", 2);
 }
 
 /* Marks are asked for when the stream is opened, or not at all: no command has a prompt. */
@@ -261,32 +276,6 @@ static void test_mark_kept(const void *rules)
     stream_say(&client, "1 send-probe ip-4 127.0.0.1 mark 3\n");
     stream_expect_reply(&client, 1, "127.0.0.1");
     assert_asked(&scene, &client, 0);
-    stream_client_clear(&client);
-    prompt_scene_end(&scene);
-}
-
-/* But news between the two is one of the first. */
-static void test_mark_news(void)
-{
-    StreamClient client;
-    PromptScene scene;
-    Answer answer;
-    int fd;
-
-    prompt_scene_start(&scene,
-                       "return action.id == '" ACTION_PROBE "' ? AUTH_ADMIN : AUTH_ADMIN_KEEP;",
-                       NULL, AGENT_WAIT);
-    call_interactive(&answer, scene.user, "OpenStream",
-                     g_variant_new_parsed("({'mark': <true>},)"));
-    agent_wait(&scene.agent, 1, 0);
-    agent_answer(&scene.agent, AGENT_YES);
-    agent_wait(&scene.agent, 2, 0);
-    polkit_set_rules(&scene.polkit, "return NO;");
-    polkit_catch_up(&scene.polkit);
-    agent_answer(&scene.agent, AGENT_YES);
-    fd = stream_answer_take(&answer);
-    stream_client_init(&client, fd, fd);
-    assert_denied(&client, "127.0.0.1");
     stream_client_clear(&client);
     prompt_scene_end(&scene);
 }
