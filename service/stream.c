@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,9 +15,9 @@
 #include "log.h"
 #include "packet-command.h"
 #include "request.h"
+#include "stream-replies.h"
 #include "stream-socket.h"
 #include "util.h"
-#include "write-queue.h"
 
 /* Commands that are read before others have their turn. */
 #define COMMANDS_A_TURN 32
@@ -47,7 +46,7 @@ struct Stream {
     int writing_fd; /* the same socket: an event source needs one of its own */
     sd_event_source *readable;
     sd_event_source *turn; /* for what is done at the end of a turn of the loop */
-    WriteQueue replies;
+    StreamReplies replies;
     LineBuffer *commands;
     bool in_hand; /* a command has been read that is not paid for yet */
     char *line;   /* that is it; NULL if it is too long, and so none */
@@ -60,10 +59,6 @@ struct Stream {
 };
 
 static void proceed(Stream *stream);
-
-/*
- * Replies
- */
 
 /* Has the rest done when all that is going on in this turn is over. */
 static void need_turn(Stream *stream)
@@ -78,86 +73,15 @@ static void close_soon(Stream *stream)
     need_turn(stream);
 }
 
-/* Room for a reply, or NULL, when there will be none any more. */
-static char *reserve(Stream *stream, size_t size)
-{
-    char *place = stream->is_done ? NULL : write_queue_reserve(&stream->replies, size);
-
-    if (!place || stream->replies.length > STREAM_OWED_MAX) {
-        close_soon(stream);
-        return NULL;
-    }
-    return place;
-}
-
-static void commit(Stream *stream, size_t size)
-{
-    write_queue_commit(&stream->replies, size);
-    need_turn(stream);
-}
-
-/* Replies with TEXT, and NUMBER behind it unless that is 0. */
-static void say(Stream *stream, int token, const char *text, int number)
-{
-    char *place = reserve(stream, PACKET_REPLY_SIZE);
-    int n;
-
-    if (!place)
-        return;
-    n = number == 0 ? sprintf(place, "%d %s\n", token, text)
-                    : sprintf(place, "%d %s %d\n", token, text, number);
-    commit(stream, (size_t)n);
-}
-
-static void refuse(Stream *stream, int token, const char *refusal)
-{
-    stream->caller->callers->statistics->errors[OUTCOME_INVALID_ARGS]++;
-    say(stream, token, refusal, 0);
-}
-
-/*
- * What mtr-packet would say. Its words for what it cannot do name no reason; and that a probe is
- * not answered is said of none that was lost otherwise.
- */
-static void say_failure(Stream *stream, int token, const Failure *failure)
-{
-    stream->caller->callers->statistics->errors[failure->outcome]++;
-    switch (failure->outcome) {
-    case OUTCOME_ACCESS_DENIED:
-    case OUTCOME_AUTHENTICATION:
-    case OUTCOME_INVALID_ARGS: /* all else was checked: the source is not this machine's */
-        say(stream, token, "permission-denied", 0);
-        break;
-    case OUTCOME_NO_MEMORY:
-        say(stream, token, "unexpected-error errno", ENOMEM);
-        break;
-    case OUTCOME_CANCELLED:
-        say(stream, token, "unexpected-error errno", ECANCELED);
-        break;
-    case OUTCOME_OK:
-    case OUTCOME_NOT_SUPPORTED:
-    case OUTCOME_HOST_RESOLVE:
-    case OUTCOME_STATE:
-    case OUTCOME_LIMITS_EXCEEDED:
-    case OUTCOME_PROCESS:
-        say(stream, token, "unexpected-error errno", EIO);
-        break;
-    }
-}
-
 static void on_answer(Request *request, const PacketReply *reply, const Failure *failure)
 {
     Stream *stream = request->stream;
-    char *place;
 
     stream->n_probes -= request->command.kind == PACKET_SEND_PROBE;
-    if (failure) {
-        say_failure(stream, request->token, failure);
-        return;
-    }
-    place = reserve(stream, PACKET_REPLY_SIZE);
-    if (place)
-        commit(stream, packet_reply_format(request->token, &request->command, reply, place));
+    if (failure)
+        stream_replies_fail(&stream->replies, request->token, failure);
+    else
+        stream_replies_give(&stream->replies, request->token, &request->command, reply);
 }
 
 /*
@@ -177,7 +101,7 @@ static void carry_out(Stream *stream, char *line, size_t length, Charge *charge)
         asked.refusal = "probes-exhausted";
     if (asked.refusal) {
         charge_free(charge);
-        refuse(stream, asked.token, asked.refusal);
+        stream_replies_refuse(&stream->replies, asked.token, asked.refusal);
         return;
     }
 
@@ -206,7 +130,7 @@ static void carry_out_next(Stream *stream)
     } else {
         line_buffer_discard(stream->commands);
         charge_free(charge);
-        refuse(stream, 0, PACKET_REPLY_OVERFLOW);
+        stream_replies_refuse(&stream->replies, 0, PACKET_REPLY_OVERFLOW);
     }
 }
 
@@ -296,7 +220,7 @@ static void proceed(Stream *stream)
             set_state(stream, STREAM_READING);
             return;
         }
-        if (stream->replies.is_full) {
+        if (stream_replies_full(&stream->replies)) {
             set_state(stream, STREAM_WRITING);
             return;
         }
@@ -339,14 +263,26 @@ static void on_written(void *userdata)
     need_turn(stream);
 }
 
-static void on_broken(void *userdata)
+static void on_pending(void *userdata)
+{
+    need_turn(userdata);
+}
+
+static void on_lost(void *userdata)
 {
     close_soon(userdata);
 }
 
+static const StreamRepliesEvents replies_events = {
+    .pending = on_pending,
+    .written = on_written,
+    .lost = on_lost,
+};
+
 static bool is_over(const Stream *stream)
 {
-    return stream->state == STREAM_ENDED && !stream->requests.first && stream->replies.length == 0;
+    return stream->state == STREAM_ENDED && !stream->requests.first &&
+           stream_replies_empty(&stream->replies);
 }
 
 /* The end of a turn: one write for all replies there are. */
@@ -354,7 +290,7 @@ static int on_turn(sd_event_source *source, void *userdata)
 {
     Stream *stream = userdata;
 
-    write_queue_flush(&stream->replies);
+    stream_replies_flush(&stream->replies);
     if (stream->is_done || is_over(stream))
         stream_free(stream);
     else if (stream->state == STREAM_TURN)
@@ -373,8 +309,8 @@ static int set_up(Stream *stream)
     if (r >= 0)
         r = sd_event_source_set_enabled(stream->turn, SD_EVENT_OFF);
     if (r >= 0)
-        r = write_queue_init(&stream->replies, event, stream->writing_fd, on_written, on_broken,
-                             stream);
+        r = stream_replies_init(&stream->replies, event, stream->writing_fd,
+                                stream->caller->callers->statistics, &replies_events, stream);
     return r < 0 ? r : 0;
 }
 
@@ -441,7 +377,7 @@ void stream_end(Stream *stream, const Failure *failure)
     while (stream->requests.first)
         request_fail(stream->requests.first, failure);
     if (stream->state != STREAM_OPENING)
-        write_queue_flush(&stream->replies);
+        stream_replies_flush(&stream->replies);
     stream_free(stream);
 }
 
@@ -470,7 +406,7 @@ Stream *stream_free(Stream *stream)
         request_free(stream->requests.first);
     room_leave(&stream->room);
     charge_free(stream->charge);
-    write_queue_deinit(&stream->replies);
+    stream_replies_deinit(&stream->replies);
     sd_event_source_disable_unref(stream->readable);
     sd_event_source_disable_unref(stream->turn);
     close_fd(stream->writing_fd);

@@ -30,9 +30,6 @@
 /* Probes of one stream in flight: beyond it says that they are exhausted, as mtr-packet does. */
 #define STREAM_PROBES_MAX 1024
 
-/* Bytes of replies that are owed to whoever does not read them; who is owed more is dropped. */
-#define STREAM_OWED_MAX (1024 * 1024)
-
 /**
  * stream_new() - a stream that is to be opened
  * @ret: the stream, which registers with @caller; only on success
