@@ -90,6 +90,7 @@ static void test_streams(void)
 
 typedef struct Waiter {
     RoomWaiter room;
+    QuotaUser *user; /* for whom it waits again, or NULL */
     unsigned n_told;
 } Waiter;
 
@@ -165,6 +166,34 @@ static void test_room(void)
     stand_end(&stand);
 }
 
+static void on_room_wait_again(RoomWaiter *room)
+{
+    on_room(room);
+    room_wait(room, ((Waiter *)room)->user, on_room_wait_again);
+}
+
+/* Who waits again at once has its next turn behind all others, and in the next turn of the loop. */
+static void test_turns(void)
+{
+    Waiter first = {0}, second = {0};
+    Limits limits;
+    Stand stand;
+
+    limits_init(&limits);
+    stand_start(&stand, &limits);
+    first.user = second.user = stand.user[1];
+    room_wait(&first.room, stand.user[1], on_room_wait_again);
+    room_wait(&second.room, stand.user[1], on_room_wait_again);
+    for (unsigned i = 1; i <= 3; i++) {
+        g_assert_cmpint(sd_event_run(stand.event, 0), >, 0);
+        g_assert_cmpuint(first.n_told, ==, i);
+        g_assert_cmpuint(second.n_told, ==, i);
+    }
+    room_leave(&first.room);
+    room_leave(&second.room);
+    stand_end(&stand);
+}
+
 /* Where all places to wait in are taken, there is room as soon as one of them is not waited in. */
 static void test_room_for_all(void)
 {
@@ -196,6 +225,7 @@ int main(int argc, char *argv[])
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/quota-streams/streams", test_streams);
     g_test_add_func("/quota-streams/room", test_room);
+    g_test_add_func("/quota-streams/turns", test_turns);
     g_test_add_func("/quota-streams/room-for-all", test_room_for_all);
     return g_test_run();
 }

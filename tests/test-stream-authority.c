@@ -113,6 +113,9 @@ static void test_withdrawn(void)
     polkit_set_rules(&polkit, "return NO;");
     polkit_catch_up(&polkit);
     assert_denied(&client, "127.0.0.1");
+    /* Everybody may ask what mtr-packet supports. */
+    stream_say(&client, "1 check-support feature udp\n");
+    stream_expect(&client, "1 feature-support support ok");
     polkit_set_rules(&polkit, "return YES;");
     polkit_catch_up(&polkit);
     assert_sent(&client, "127.0.0.1");
