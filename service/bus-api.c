@@ -146,7 +146,7 @@ static void answer_open(Request *request, const PacketReply *reply, const Failur
         (void)sd_bus_reply_method_return(call, NULL);
 }
 
-/* Hands the other end out. Returns 0 or a negative errno. */
+/* Hands the other end out. Returns 0 or a negative errno, when nothing is answered yet. */
 static int send_stream(Request *request, int fd)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *message = NULL;
@@ -157,8 +157,9 @@ static int send_stream(Request *request, int fd)
         r = sd_bus_message_new_method_return(call, &message);
     if (r >= 0)
         r = sd_bus_message_append(message, "h", fd); /* a duplicate */
-    send_reply(call, message, r);
-    return r;
+    if (r >= 0)
+        r = sd_bus_send(NULL, message, NULL);
+    return r < 0 ? r : 0;
 }
 
 static void answer_open_stream(Request *request, const PacketReply *reply, const Failure *failure)
@@ -169,18 +170,23 @@ static void answer_open_stream(Request *request, const PacketReply *reply, const
     int r;
 
     failure = check_useful(request, reply, failure, &useless);
-    r = failure ? 0 : stream_open(stream, &fd, &refused);
-    if (r > 0)
-        failure = &refused;
-    if (r < 0) {
-        failure_set(&refused, OUTCOME_NO_MEMORY, "the stream cannot be opened: %s", strerror(-r));
-        failure = &refused;
+    if (!failure) {
+        r = stream_open(stream, &fd, &refused);
+        if (r == 0)
+            r = send_stream(request, fd);
+        if (r < 0)
+            failure_set(&refused, OUTCOME_NO_MEMORY, "the stream cannot be opened: %s",
+                        strerror(-r));
+        if (r != 0)
+            failure = &refused;
     }
 
-    if (failure)
+    if (failure) {
         answer_failure(request, failure);
-    if (failure || send_stream(request, fd) < 0)
         stream_free(stream);
+    } else {
+        request->caller->callers->statistics->streams_opened++;
+    }
 }
 
 /*

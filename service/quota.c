@@ -28,6 +28,7 @@ struct QuotaUser {
     unsigned n_charges;
     unsigned n_waiting; /* of those, not given to mtr-packet yet */
     unsigned n_streams;
+    unsigned n_lost_streams; /* of those, that have ended and cannot be closed */
     TokenBucket probes;
     Charge *paced; /* charges that wait for a token, in the order they came */
     TokenBucket log;
@@ -48,10 +49,9 @@ struct Quota {
     Statistics *statistics;
     Deadlines deadlines;
     QuotaUser *by_uid;
-    unsigned n_waiting;      /* of all users but root */
-    unsigned n_streams;      /* of all users */
-    unsigned n_lost_streams; /* that have ended and cannot be closed */
-    RoomWaiter *for_room;    /* who waits for it, in the order they came */
+    unsigned n_waiting;   /* of all users but root */
+    unsigned n_streams;   /* of all users */
+    RoomWaiter *for_room; /* who waits for it, in the order they came */
     sd_event_source *room;
 };
 
@@ -68,7 +68,7 @@ static bool is_root(const QuotaUser *user)
 
 static void user_free(QuotaUser *user)
 {
-    assert(user->n_charges == 0 && user->n_streams == 0);
+    assert(user->n_charges == 0 && user->n_streams == user->n_lost_streams);
 
     deadlines_unset(&user->quota->deadlines, &user->deadline);
     if (HASH_ADDED(by_uid, user))
@@ -363,10 +363,10 @@ int quota_check_stream(const QuotaUser *user, Failure *failure)
         return failure_set(failure, OUTCOME_LIMITS_EXCEEDED,
                            "user %u has %u streams open, the limit (--user-streams=%u)",
                            (unsigned)user->uid, user->n_streams, limits->user_streams);
-    if (quota->n_streams + quota->n_lost_streams >= limits->streams)
+    if (quota->n_streams >= limits->streams)
         return failure_set(failure, OUTCOME_LIMITS_EXCEEDED,
                            "all users have %u streams open, the limit (--streams=%u)",
-                           quota->n_streams + quota->n_lost_streams, limits->streams);
+                           quota->n_streams, limits->streams);
     return 0;
 }
 
@@ -378,9 +378,13 @@ void quota_take_stream(QuotaUser *user)
 
 void quota_give_stream(QuotaUser *user, bool closed)
 {
+    if (!closed) {
+        user->n_lost_streams++;
+        user->n_refs++; /* so that it is remembered */
+        return;
+    }
     user->n_streams--;
     user->quota->n_streams--;
-    user->quota->n_lost_streams += !closed;
 }
 
 /*
@@ -417,7 +421,8 @@ Quota *quota_free(Quota *quota)
         return NULL;
 
     HASH_ITER (by_uid, quota->by_uid, user, next) {
-        assert(user->n_refs == 0);
+        assert(user->n_refs == user->n_lost_streams);
+        quota->n_streams -= user->n_lost_streams;
         user_free(user);
     }
     assert(quota->n_waiting == 0 && quota->n_streams == 0);

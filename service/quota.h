@@ -84,8 +84,8 @@ int quota_check_stream(const QuotaUser *user, Failure *failure);
 /** quota_take_stream() - it is opened, after quota_check_stream() */
 void quota_take_stream(QuotaUser *user);
 
-/** quota_give_stream() - it has ended; if it is not @closed, what there is of it counts among all,
- * but not for the user */
+/** quota_give_stream() - it has ended; if it is not @closed, it counts as long as the quota lives
+ */
 void quota_give_stream(QuotaUser *user, bool closed);
 
 /**

@@ -25,6 +25,10 @@ int stream_socket_open(StreamSocket *ret, int *ret_other)
     /* Only this end: whoever has the other expects what it knows from a pipe. */
     if (fcntl(own, F_SETFL, O_NONBLOCK) < 0)
         return -errno;
+    /* Bytes that are sent as urgent are bytes like others: else they are there to be read, but not
+     * to be looked at. */
+    if (setsockopt(own, SOL_SOCKET, SO_OOBINLINE, &(int){1}, sizeof(int)) < 0)
+        return -errno;
 
     ret->refuses = setsockopt(own, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int)) == 0;
     ret->fd = own;

@@ -366,7 +366,6 @@ int stream_open(Stream *stream, int *ret_fd, Failure *failure)
     if (r < 0)
         return r;
 
-    stream->caller->callers->statistics->streams_opened++;
     *ret_fd = other;
     other = -1;
     return 0;

@@ -108,3 +108,14 @@ unsigned process_descriptors(GPid pid)
         n++;
     return n;
 }
+
+guint64 process_ticks(GPid pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+    g_autofree char *stat = NULL;
+    g_auto(GStrv) words = NULL;
+
+    g_assert_true(g_file_get_contents(path, &stat, NULL, NULL));
+    words = g_strsplit(strrchr(stat, ')') + 2, " ", 15); /* from the third field on */
+    return g_ascii_strtoull(words[11], NULL, 10) + g_ascii_strtoull(words[12], NULL, 10);
+}

@@ -37,3 +37,7 @@ GPid process_child(GPid pid);
 
 /** process_descriptors() - how many descriptors a process has */
 unsigned process_descriptors(GPid pid);
+
+/** process_ticks() - how long a process has been running on a processor, in hundredths of a second
+ */
+guint64 process_ticks(GPid pid);

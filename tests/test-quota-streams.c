@@ -82,8 +82,16 @@ static void test_streams(void)
     assert_streams(stand.user[0], 8);
     assert_no_stream(stand.user[0], "all users have 32 streams open, the limit (--streams=32)");
 
+    /* What cannot be closed counts on, whether its user is there or not. */
+    give_streams(stand.user[2], 7);
+    quota_give_stream(stand.user[2], false);
+    quota_user_unref(stand.user[2]);
+    g_assert_cmpint(quota_get_user(stand.quota, &stand.user[2], 2), ==, 0);
+    assert_streams(stand.user[2], 7);
+    assert_no_stream(stand.user[2], "user 2 has 8 streams open, the limit (--user-streams=8)");
+    give_streams(stand.user[2], 7);
+
     give_streams(stand.user[0], 16);
-    give_streams(stand.user[2], 8);
     give_streams(stand.user[3], 8);
     stand_end(&stand);
 }

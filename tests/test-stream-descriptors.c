@@ -32,7 +32,7 @@ static void scene_start(Scene *scene)
 }
 
 /* Sends @text, with the writing end of the pipe. */
-static ssize_t pass(const Scene *scene, const char *text)
+static ssize_t pass(const Scene *scene, const char *text, int flags)
 {
     union {
         char space[CMSG_SPACE(sizeof(int))];
@@ -48,7 +48,7 @@ static ssize_t pass(const Scene *scene, const char *text)
     control.header.cmsg_type = SCM_RIGHTS;
     control.header.cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(&control.header), &scene->pipe[1], sizeof(int));
-    return sendmsg(scene->client.out, &message, MSG_NOSIGNAL);
+    return sendmsg(scene->client.out, &message, flags | MSG_NOSIGNAL);
 }
 
 /* Whether nobody has the writing end any more; we do not. */
@@ -89,7 +89,7 @@ static void test_refused(void)
     on = setsockopt(fd, SOL_SOCKET, 83, &(int){0}, sizeof(int));
     close(fd);
     if (on == 0) {
-        g_assert_cmpint(pass(&scene, "1 nonsense\n"), ==, -1);
+        g_assert_cmpint(pass(&scene, "1 nonsense\n", 0), ==, -1);
         g_assert_cmpint(errno, ==, EPERM);
     }
     stream_say(&scene.client, "2 nonsense\n");
@@ -99,8 +99,27 @@ static void test_refused(void)
     scene_end(&scene);
 }
 
-/* The stream ends, and its place is lost. */
-static void test_passed(void)
+/* A byte that is sent as urgent is a byte like others, and no reason to be awake for. */
+static void test_urgent(void)
+{
+    guint64 before, after;
+    Scene scene;
+
+    scene_start(&scene);
+    g_assert_cmpint(send(scene.client.out, "7", 1, MSG_OOB), ==, 1);
+    before = process_ticks(scene.fixture.service_pid);
+    g_usleep(G_USEC_PER_SEC / 2); /* in which a service that is awake runs */
+    after = process_ticks(scene.fixture.service_pid);
+    g_assert_cmpuint(after - before, <, 20);
+    stream_say(&scene.client, " nonsense\n");
+    stream_expect(&scene.client, "7 unknown-command");
+    close(scene.pipe[1]);
+    stream_client_clear(&scene.client);
+    scene_end(&scene);
+}
+
+/* The stream ends, and its place is lost; also where it is passed with an urgent byte. */
+static void test_passed(const void *flags)
 {
     Answer answer;
     Scene scene;
@@ -108,7 +127,7 @@ static void test_passed(void)
     scene_start(&scene);
     stream_say(&scene.client, "1 nonsense\n");
     stream_expect(&scene.client, "1 unknown-command");
-    g_assert_cmpint(pass(&scene, "2 nonsense\n"), >, 0);
+    g_assert_cmpint(pass(&scene, "2", GPOINTER_TO_INT(flags)), >, 0);
     close(scene.pipe[1]);
     stream_expect_end(&scene.client);
     stream_client_clear(&scene.client);
@@ -143,7 +162,7 @@ static void test_unread(const void *by_caller)
     /* So that nothing is read before the end has been seen. */
     g_assert_cmpint(kill(scene.fixture.service_pid, SIGSTOP), ==, 0);
     stream_say(&scene.client, "1 nonsense\n");
-    g_assert_cmpint(pass(&scene, "2 nonsense\n"), >, 0);
+    g_assert_cmpint(pass(&scene, "2 nonsense\n", 0), >, 0);
     close(scene.pipe[1]);
     if (GPOINTER_TO_INT(by_caller))
         fixture_disconnect(caller);
@@ -159,7 +178,10 @@ static void test_unread(const void *by_caller)
 static void add_tests(void)
 {
     g_test_add_func("/stream-descriptors/refused", test_refused);
-    g_test_add_func("/stream-descriptors/passed", test_passed);
+    g_test_add_func("/stream-descriptors/urgent", test_urgent);
+    g_test_add_data_func("/stream-descriptors/passed/plain", GINT_TO_POINTER(0), test_passed);
+    g_test_add_data_func("/stream-descriptors/passed/urgent", GINT_TO_POINTER(MSG_OOB),
+                         test_passed);
     g_test_add_data_func("/stream-descriptors/unread/closed", GINT_TO_POINTER(0), test_unread);
     g_test_add_data_func("/stream-descriptors/unread/left", GINT_TO_POINTER(1), test_unread);
 }
