@@ -92,7 +92,7 @@ static const struct {
      "SECONDS",
      {"How long polkit may take to answer"},
      offsetof(Limits, answer_timeout),
-     10,
+     20,
      1,
      60},
     {"prompt-timeout",

@@ -20,8 +20,9 @@ typedef struct Limits {
     unsigned streams;              /* and all users, with root */
     unsigned probes_waiting;       /* of root, and of all others together */
     unsigned burst;                /* probes given to an mtr-packet at once, see pace.h */
-    unsigned answer_timeout;       /* seconds in which polkit must answer */
-    unsigned prompt_timeout;       /* and the user whom it asks to authenticate */
+    unsigned answer_timeout; /* seconds in which polkit must answer: it stands still for 15 now
+                                and then, which is how long it lets a rule run */
+    unsigned prompt_timeout; /* and the user whom it asks to authenticate */
 } Limits;
 
 /** limits_init() - the defaults */

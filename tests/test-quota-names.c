@@ -145,7 +145,7 @@ static void test_help(void)
         {"--user-probes=N", 65536, 1024},        {"--user-rate=N", 1000000, 1000},
         {"--user-burst=N", 1000000, 1000},       {"--user-lookups=N", 64, 2},
         {"--user-lookups-waiting=N", 1024, 16},  {"--lookups=N", 64, 8},
-        {"--probes-waiting=N", 65536, 8192},     {"--answer-timeout=SECONDS", 60, 10},
+        {"--probes-waiting=N", 65536, 8192},     {"--answer-timeout=SECONDS", 60, 20},
         {"--prompt-timeout=SECONDS", 3600, 120}, {"--burst=N", 8, 5},
     };
     const char *const argv[] = {fixture_program("TEST_MTRPACKETD", "mtrpacketd"), "--help", NULL};

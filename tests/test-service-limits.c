@@ -21,7 +21,7 @@ static const struct {
     {"streams", offsetof(Limits, streams), 32, 1, 64},
     {"probes-waiting", offsetof(Limits, probes_waiting), 8192, 1, 65536},
     {"burst", offsetof(Limits, burst), 5, 1, 8},
-    {"answer-timeout", offsetof(Limits, answer_timeout), 10, 1, 60},
+    {"answer-timeout", offsetof(Limits, answer_timeout), 20, 1, 60},
     {"prompt-timeout", offsetof(Limits, prompt_timeout), 120, 1, 3600},
 };
 
