@@ -73,6 +73,15 @@ static void close_soon(Stream *stream)
     need_turn(stream);
 }
 
+/* Nothing else is in flight: who probes one by one need not wait for the end of the turn, and has
+ * no further turn then. */
+static void flush_now(Stream *stream)
+{
+    stream_replies_flush(&stream->replies);
+    if (stream->state == STREAM_READING && !stream->is_done)
+        (void)sd_event_source_set_enabled(stream->turn, SD_EVENT_OFF);
+}
+
 static void on_answer(Request *request, const PacketReply *reply, const Failure *failure)
 {
     Stream *stream = request->stream;
@@ -82,6 +91,8 @@ static void on_answer(Request *request, const PacketReply *reply, const Failure 
         stream_replies_fail(&stream->replies, request->token, failure);
     else
         stream_replies_give(&stream->replies, request->token, &request->command, reply);
+    if (stream->requests.n == 1)
+        flush_now(stream);
 }
 
 /*
