@@ -53,7 +53,7 @@ static char *run_as_alice(const char *const command[])
                                               "-p",
                                               "User=alice",
                                               "-E",
-                                              "XDG_SEAT=" SEAT,
+                                              ("XDG_SEAT=" SEAT),
                                               "-E",
                                               "XDG_SESSION_TYPE=tty",
                                               "-E",
