@@ -15,7 +15,7 @@
 
 typedef struct Pump {
     int in, out, socket;
-    bool ended;                   /* of `in`: nothing more comes from there */
+    bool ended;                   /* of `in`: nothing more is taken from there */
     bool shut;                    /* and the socket has been told */
     size_t begin, end;            /* what the socket has not taken yet */
     size_t n_commands, n_replies; /* lines */
@@ -46,6 +46,12 @@ static int push(Pump *pump)
 
         if (n < 0 && errno == EAGAIN)
             return 0;
+        if (n < 0 && errno == EPIPE) {
+            /* Nobody takes commands any more, but there may be replies still. */
+            pump->begin = pump->end;
+            pump->ended = true;
+            return 0;
+        }
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n > 0)
@@ -111,7 +117,7 @@ static int judge(const Pump *pump, int r)
 {
     if (r == 1)
         return pump->shut && pump->n_replies >= pump->n_commands ? 0 : PUMP_E_CLOSED;
-    return r == -ECONNRESET || r == -EPIPE ? PUMP_E_CLOSED : r;
+    return r == -ECONNRESET ? PUMP_E_CLOSED : r;
 }
 
 int pump_run(int in, int out, int socket)
