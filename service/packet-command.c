@@ -42,7 +42,7 @@ typedef enum Number {
 /* The default is mtr-packet's own: it is not told what it takes anyway. */
 static const struct {
     const char *name;
-    long initial, min, max;
+    int64_t initial, min, max; /* a long may hold no more than an int */
     const char *refusal;
 } numbers[] = {
     [NUMBER_PORT] = {"port", 0, 0, 65535, OUT_OF_RANGE("port")},
@@ -63,7 +63,7 @@ typedef struct Arguments {
     int ip_version; /* 0 if there is no target */
     const char *target, *source;
     ProbeProtocol protocol;
-    long number[NUMBERS];
+    int64_t number[NUMBERS];
 } Arguments;
 
 /* Takes LINE apart; more words than mtr-packet has room for are none. */
@@ -94,13 +94,13 @@ static bool read_token(const char *word, int *ret)
     return true;
 }
 
-/* Reads a number as mtr-packet does; one that no long holds is as out of range as any. */
+/* Reads a number as mtr-packet does; one that no int64_t holds is as out of range as any. */
 static bool read_number(Arguments *arguments, Number which, const char *value)
 {
     char *end;
-    long number;
+    int64_t number;
 
-    number = strtol(value, &end, 10);
+    number = strtoll(value, &end, 10);
     if (*end != '\0')
         return false;
     if (which == NUMBER_LOCAL_PORT && number < PROBE_LOCAL_PORT_MIN)
@@ -164,7 +164,7 @@ static bool read_address(ProbeTarget *ret, int ip_version, const char *text)
 
 static int option(const Arguments *arguments, Number which)
 {
-    long number = arguments->number[which];
+    int64_t number = arguments->number[which];
 
     return number == numbers[which].initial ? PROBE_OPTION_UNSET : (int)number;
 }
