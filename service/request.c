@@ -239,7 +239,7 @@ static void request_charge(Request *request)
     int r;
 
     /* Before anybody is asked to authenticate for one that there is no place for. */
-    r = request->stream ? stream_check(request->stream, &failure) : 0;
+    r = request->stream ? quota_check_stream(request->caller->user, &failure) : 0;
     if (r == 0)
         r = charge_new(&request->charge, request->caller->user, &failure);
     if (refuse(request, r, &failure, "the call cannot be charged"))

@@ -345,11 +345,6 @@ int stream_new(Stream **ret, Caller *caller, Scheduler *scheduler)
     return 0;
 }
 
-int stream_check(const Stream *stream, Failure *failure)
-{
-    return quota_check_stream(stream->caller->user, failure);
-}
-
 int stream_open(Stream *stream, int *ret_fd, Failure *failure)
 {
     _cleanup_(close_fdp) int other = -1;
@@ -357,7 +352,7 @@ int stream_open(Stream *stream, int *ret_fd, Failure *failure)
 
     assert(stream->state == STREAM_OPENING);
 
-    r = stream_check(stream, failure);
+    r = quota_check_stream(stream->caller->user, failure);
     if (r != 0)
         return r;
     quota_take_stream(stream->caller->user);

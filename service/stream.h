@@ -40,14 +40,6 @@
 int stream_new(Stream **ret, Caller *caller, Scheduler *scheduler);
 
 /**
- * stream_check() - whether it could be opened now; its caller's user is known
- * @failure: filled in on a positive return
- *
- * Return: 0, or OUTCOME_LIMITS_EXCEEDED.
- */
-int stream_check(const Stream *stream, Failure *failure);
-
-/**
  * stream_open() - open it, of a caller that has been granted it
  * @ret_fd: the other end, a blocking socket; only on success
  * @failure: filled in on a positive return
