@@ -293,11 +293,13 @@ static void test_turns(void)
     for (unsigned i = 0; i < STREAMS; i++)
         say_probes(&clients[i], PROBES, "ip-4 " HOLE " timeout 1");
 
-    /* The first has six, before the others come; then each has two at a time. */
+    /* The first has six, or seven where the machine is slow, before the others come; then each has
+     * two at a time. At its last answer the others have had those of two such rounds at least, but
+     * for the one that may be on its way still; without turns one of them would have none. */
     for (unsigned i = 0; i < PROBES; i++)
         g_free(stream_line(&clients[0]));
     for (unsigned i = 1; i < STREAMS; i++)
-        g_assert_cmpuint(stream_lines_now(&clients[i]), >=, 4);
+        g_assert_cmpuint(stream_lines_now(&clients[i]), >=, 2);
 
     for (unsigned i = 0; i < STREAMS; i++)
         stream_client_clear(&clients[i]);
