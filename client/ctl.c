@@ -3,43 +3,52 @@
 #include "ctl.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bus-error.h"
 #include "service-call.h"
-
-int ctl_option(Ctl *ctl, int option, const char *argument)
-{
-    if (option == 'j') {
-        ctl->json = isatty(STDOUT_FILENO) ? JSON_PRETTY : JSON_SHORT;
-        return 0;
-    }
-    if (option == CTL_OPTION_NO_ASK_PASSWORD) {
-        ctl->no_ask_password = true;
-        return 0;
-    }
-    if (option != CTL_OPTION_JSON)
-        return -ENOENT;
-
-    if (strcmp(argument, "short") == 0)
-        ctl->json = JSON_SHORT;
-    else if (strcmp(argument, "pretty") == 0)
-        ctl->json = JSON_PRETTY;
-    else if (strcmp(argument, "off") == 0)
-        ctl->json = JSON_OFF;
-    else {
-        fprintf(stderr, "--json=%s is not known: short, pretty or off is expected\n", argument);
-        return -EINVAL;
-    }
-    return 0;
-}
+#include "util.h"
 
 int ctl_internal_error(const char *what, int error)
 {
     fprintf(stderr, "Failed to %s: %s\n", what, strerror(-error));
     return CTL_EXIT_SERVICE;
+}
+
+/* Says which bus cannot be talked to. What ssh itself has to say it says itself. */
+static int no_bus(const Ctl *ctl, int error)
+{
+    bool is_closed = error == -ENOTCONN || error == -ECONNRESET;
+    const char *why = is_closed ? "the connection was closed" : strerror(-error);
+
+    if (ctl->host)
+        fprintf(stderr, "Failed to reach the system bus of %s over ssh: %s%s\n", ctl->host, why,
+                is_closed ? "; is systemd-stdio-bridge there?" : "");
+    else if (ctl->machine)
+        fprintf(stderr, "Failed to reach the system bus of container %s: %s\n", ctl->machine, why);
+    else
+        fprintf(stderr, "Failed to connect to the system bus: %s\n", why);
+    return CTL_EXIT_SERVICE;
+}
+
+static int open_bus(Ctl *ctl)
+{
+    if (ctl->host)
+        return sd_bus_open_system_remote(&ctl->bus, ctl->host);
+    if (ctl->machine)
+        return sd_bus_open_system_machine(&ctl->bus, ctl->machine);
+    return sd_bus_open_system_with_description(&ctl->bus, "mtrpacketctl");
+}
+
+/* As systemd's tools do: only somebody at a terminal of this machine can be asked there, and root
+ * need not be. */
+static bool wants_agent(const Ctl *ctl)
+{
+    return !ctl->no_ask_password && !ctl->host && !ctl->machine && geteuid() != 0 &&
+           isatty(STDIN_FILENO);
 }
 
 int ctl_connect(Ctl *ctl)
@@ -49,10 +58,62 @@ int ctl_connect(Ctl *ctl)
     if (ctl->bus)
         return 0;
 
-    r = sd_bus_open_system_with_description(&ctl->bus, "mtrpacketctl");
+    r = open_bus(ctl);
     if (r >= 0)
         r = sd_bus_set_allow_interactive_authorization(ctl->bus, !ctl->no_ask_password);
-    return r < 0 ? ctl_internal_error("connect to the system bus", r) : 0;
+    if (r < 0)
+        return no_bus(ctl, r);
+
+    if (wants_agent(ctl))
+        text_agent_start(&ctl->agent);
+    return 0;
+}
+
+static int add_signals(sd_event *event, sd_event_signal_handler_t on_signal, void *userdata)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    sigset_t blocked;
+    int r = 0;
+
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < ELEMENTS(signals); i++)
+        sigaddset(&blocked, signals[i]);
+    (void)sigprocmask(SIG_BLOCK, &blocked, NULL); /* fails for wrong arguments only */
+
+    for (size_t i = 0; r >= 0 && i < ELEMENTS(signals); i++) {
+        sd_event_source *source;
+
+        r = sd_event_add_signal(event, &source, signals[i], on_signal, userdata);
+        if (r < 0)
+            return r;
+        r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r >= 0)
+            r = sd_event_source_set_floating(source, true);
+        sd_event_source_unref(source);
+    }
+    return r;
+}
+
+int ctl_event_new(Ctl *ctl, sd_event **ret, sd_event_signal_handler_t on_signal, void *userdata)
+{
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    int r;
+
+    r = sd_event_new(&event);
+    if (r >= 0)
+        r = add_signals(event, on_signal, userdata);
+    if (r >= 0)
+        r = sd_bus_attach_event(ctl->bus, event, SD_EVENT_PRIORITY_NORMAL);
+    if (r < 0)
+        return ctl_internal_error("make an event loop", r);
+    *ret = TAKE_PTR(event);
+    return 0;
+}
+
+void ctl_disconnect(Ctl *ctl)
+{
+    ctl->bus = sd_bus_flush_close_unref(ctl->bus);
+    text_agent_stop(&ctl->agent);
 }
 
 static int exit_status(const sd_bus_error *error)
@@ -72,31 +133,38 @@ static int exit_status(const sd_bus_error *error)
     }
 }
 
+/* What helps somebody who would have had to authenticate. */
+static const char *authentication_hint(const Ctl *ctl, const sd_bus_error *error)
+{
+    if (!sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
+        return "";
+    if (ctl->no_ask_password)
+        return "; without --no-ask-password it is asked for";
+    return "; to be asked, run this on a terminal or a desktop, or see polkit in mtrpacketd(8)";
+}
+
+int ctl_refused(const Ctl *ctl, const sd_bus_error *error, int r)
+{
+    char text[SERVICE_ERROR_SIZE];
+
+    if (ctl->bus && sd_bus_is_open(ctl->bus) <= 0)
+        return no_bus(ctl, r);
+    fprintf(stderr, "%s%s\n", service_error_text(error, r, text), authentication_hint(ctl, error));
+    return exit_status(error);
+}
+
 int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply)
 {
     sd_bus_error error __attribute__((cleanup(sd_bus_error_free))) = SD_BUS_ERROR_NULL;
-    char text[SERVICE_ERROR_SIZE];
     int r;
 
     r = service_call(ctl->bus, call, &error, ret_reply);
-    if (r == 0)
-        return 0;
-    fprintf(stderr, "%s\n", service_error_text(&error, r, text));
-    return exit_status(&error);
+    return r == 0 ? 0 : ctl_refused(ctl, &error, r);
 }
 
-int ctl_print_json(const Ctl *ctl, json_t *value)
+int ctl_print(const Ctl *ctl, json_t *document)
 {
-    size_t flags =
-        JSON_REAL_PRECISION(15) | (ctl->json == JSON_PRETTY ? JSON_INDENT(8) : JSON_COMPACT);
-    int r;
+    int r = document_print(document, ctl->json, stdout);
 
-    if (!value)
-        return ctl_internal_error("write JSON", -ENOMEM);
-
-    r = json_dumpf(value, stdout, flags);
-    json_decref(value);
-    if (r < 0 || putchar('\n') == EOF)
-        return ctl_internal_error("write JSON", -EIO);
-    return 0;
+    return r < 0 ? ctl_internal_error("write JSON", r) : 0;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the verbs of mtrpacketctl share: the connection, how results are shown, and the exit status.
- */
+/* What the commands of mtrpacketctl share: the connection to the service, and the exit status. */
 
 #include <stdbool.h>
 
-#include <jansson.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
 
-/* Exit status, also in --help */
+#include "document.h"
+#include "text-agent.h"
+
+/* Exit status, also in --help and the manual */
 enum {
     CTL_EXIT_OK = 0,        /* the probe arrived; every feature is supported */
     CTL_EXIT_OTHER = 1,     /* any other result; a feature is not supported */
@@ -19,51 +21,38 @@ enum {
     CTL_EXIT_SERVICE = 5,   /* no service, no mtr-packet, or whatever else kept the answer away */
 };
 
-typedef enum JsonMode {
-    JSON_OFF,
-    JSON_SHORT,  /* one line */
-    JSON_PRETTY, /* indented */
-} JsonMode;
-
+/* All zeros at first. */
 typedef struct Ctl {
     sd_bus *bus; /* NULL until ctl_connect() */
+    TextAgent agent;
     JsonMode json;
     bool no_ask_password; /* the user must not be asked to authenticate */
+    const char *host;     /* the service is there, over ssh: [USER@]HOST; or NULL */
+    const char *machine;  /* the service is in this container; or NULL */
 } Ctl;
 
-/* Options that every verb takes, for its getopt_long() table; their letters go to ctl_option(). */
-enum {
-    CTL_OPTION_JSON = 0x1000,
-    CTL_OPTION_NO_ASK_PASSWORD,
-};
-#define CTL_OPTIONS                                                                                \
-    {"json", required_argument, NULL, CTL_OPTION_JSON},                                            \
-    {                                                                                              \
-        "no-ask-password", no_argument, NULL, CTL_OPTION_NO_ASK_PASSWORD                           \
-    }
-#define CTL_OPTION_LETTERS "hj"
-#define CTL_OPTIONS_HELP                                                                           \
-    "  -h --help                 Show this help\n"                                                 \
-    "     --json=MODE            Print JSON: short, pretty or off (default: off)\n"                \
-    "  -j                        Same as --json=pretty on a terminal, --json=short\n"              \
-    "                            otherwise\n"                                                      \
-    "     --no-ask-password      Fail rather than ask the user to authenticate\n"
-
 /**
- * ctl_option() - take one of the options that every verb has
- * @option: what getopt_long() returned
- * @argument: its optarg
+ * ctl_connect() - connect to the system bus that the options say
  *
- * Return: 0, or -EINVAL, which was said on stderr. Other options are -ENOENT, and nothing was said.
- */
-int ctl_option(Ctl *ctl, int option, const char *argument);
-
-/**
- * ctl_connect() - connect to the system bus
+ * A user on a terminal gets polkit's text agent besides, as with systemd's tools: so somebody can
+ * be asked to authenticate where there is no desktop that would ask.
  *
  * Return: 0 or an exit status, when it was said on stderr why not.
  */
 int ctl_connect(Ctl *ctl);
+
+/** ctl_disconnect() - leave the bus, and end the agent; also where there is neither */
+void ctl_disconnect(Ctl *ctl);
+
+/**
+ * ctl_event_new() - an event loop in which the bus is heard
+ * @ret: the loop
+ * @on_signal: what SIGINT and SIGTERM do; before anything that comes over the bus, which over ssh
+ *   goes with the same Ctrl-C
+ *
+ * Return: 0 or an exit status, when it was said on stderr why not.
+ */
+int ctl_event_new(Ctl *ctl, sd_event **ret, sd_event_signal_handler_t on_signal, void *userdata);
 
 /**
  * ctl_call() - call a method of the service and wait for its answer, however long that takes
@@ -75,6 +64,15 @@ int ctl_connect(Ctl *ctl);
 int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply);
 
 /**
+ * ctl_refused() - say on stderr what was answered instead of a result, and what may help
+ * @error: the answer
+ * @r: the negative errno that sd-bus has for it
+ *
+ * Return: the exit status for it.
+ */
+int ctl_refused(const Ctl *ctl, const sd_bus_error *error, int r);
+
+/**
  * ctl_internal_error() - say on stderr what could not be done
  * @what: what
  * @error: a negative errno
@@ -84,13 +82,9 @@ int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply);
 int ctl_internal_error(const char *what, int error);
 
 /**
- * ctl_print_json() - print a value as ctl->json says, which is not JSON_OFF
- * @value: the value, whose reference is taken over; NULL says that memory ran out
+ * ctl_print() - print a document as ctl->json says, which is not JSON_OFF
+ * @document: see document_new(); NULL says that memory ran out. The reference is taken over.
  *
  * Return: 0 or an exit status, when it was said on stderr why not.
  */
-int ctl_print_json(const Ctl *ctl, json_t *value);
-
-/* The verbs; their arguments start at @argv[1]. Return: an exit status. */
-int verb_probe(Ctl *ctl, int argc, char *argv[]);
-int verb_check_support(Ctl *ctl, int argc, char *argv[]);
+int ctl_print(const Ctl *ctl, json_t *document);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bus-error.h"
-#include "ctl.h"
+#include "syntax.h"
 #include "util.h"
+#include "verbs.h"
 #include "version.h"
 
 typedef struct Verb {
@@ -16,8 +16,9 @@ typedef struct Verb {
 } Verb;
 
 static const Verb verbs[] = {
-    {"probe", verb_probe},
-    {"check-support", verb_check_support},
+    {"probe", verb_probe},   {"ping", verb_ping},
+    {"trace", verb_trace},   {"check-support", verb_check_support},
+    {"status", verb_status},
 };
 
 static void help(void)
@@ -26,12 +27,19 @@ static void help(void)
            "Send network probes through mtrpacketd.\n\n"
            "Commands:\n"
            "  probe HOST                Send one probe and show its result\n"
-           "  check-support FEATURE...  Show what mtr-packet supports on this machine\n\n"
-           "Options:\n" CTL_OPTIONS_HELP "     --version              Show the version\n\n"
+           "  ping HOST                 Send probes again and again; show losses and times\n"
+           "  trace HOST                Show the hops on the way to HOST\n"
+           "  check-support FEATURE...  Show what mtr-packet supports on this machine\n"
+           "  status                    Show the service, its mtr-packet, and its statistics\n\n"
+           "Options:\n" SYNTAX_OPTIONS_HELP "     --version              Show the version\n\n"
            "Each command has a --help of its own.\n\n"
+           "Environment:\n"
+           "  DBUS_SYSTEM_BUS_ADDRESS   The system bus\n"
+           "  SYSTEMD_COLORS            Use colours always (1) or never (0)\n"
+           "  NO_COLOR                  Use no colours\n\n"
            "Exit status:\n"
-           "  0  the probe arrived, or every feature is supported\n"
-           "  1  any other result of the probe, or a feature is not supported\n"
+           "  0  the probe arrived (ping: one of them), or every feature is supported\n"
+           "  1  any other result, or a feature is not supported\n"
            "  2  wrong use, or arguments that the service refuses\n"
            "  3  not allowed\n"
            "  4  the host has no address, or none of the wanted IP version\n"
@@ -40,12 +48,9 @@ static void help(void)
 
 static int run_verb(Ctl *ctl, int argc, char *argv[])
 {
-    for (size_t i = 0; i < ELEMENTS(verbs); i++) {
-        if (strcmp(argv[0], verbs[i].name) == 0) {
-            argv[0] = program_invocation_short_name; /* who getopt_long() says speaks */
+    for (size_t i = 0; i < ELEMENTS(verbs); i++)
+        if (strcmp(argv[0], verbs[i].name) == 0)
             return verbs[i].run(ctl, argc, argv);
-        }
-    }
 
     fprintf(stderr, "Unknown command '%s': see mtrpacketctl --help\n", argv[0]);
     return CTL_EXIT_ARGUMENTS;
@@ -53,40 +58,21 @@ static int run_verb(Ctl *ctl, int argc, char *argv[])
 
 static int run(Ctl *ctl, int argc, char *argv[])
 {
-    enum {
-        ARG_VERSION = 0x100,
-    };
-    static const struct option options[] = {
-        CTL_OPTIONS,
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, ARG_VERSION},
-        {0},
-    };
+    bool version = false;
+    int r;
 
-    /* "+": what follows the command is the command's. */
-    for (int c; (c = getopt_long(argc, argv, "+" CTL_OPTION_LETTERS, options, NULL)) >= 0;) {
-        switch (c) {
-        case 'h':
-            help();
-            return CTL_EXIT_OK;
-        case ARG_VERSION:
-            puts("mtrpacketctl " MTRPACKETD_VERSION);
-            return CTL_EXIT_OK;
-        default:
-            if (ctl_option(ctl, c, optarg) < 0)
-                return CTL_EXIT_ARGUMENTS;
-        }
+    r = syntax_parse_common(ctl, argc, argv, help, &version);
+    if (r != 0)
+        return r - 1;
+    if (version) {
+        puts("mtrpacketctl " MTRPACKETD_VERSION);
+        return CTL_EXIT_OK;
     }
-
     if (optind == argc) {
         fprintf(stderr, "A command is missing: see mtrpacketctl --help\n");
         return CTL_EXIT_ARGUMENTS;
     }
-
-    argc -= optind;
-    argv += optind;
-    optind = 0; /* the verb reads its options from the start */
-    return run_verb(ctl, argc, argv);
+    return run_verb(ctl, argc - optind, argv + optind);
 }
 
 int main(int argc, char *argv[])
@@ -97,7 +83,7 @@ int main(int argc, char *argv[])
     bus_error_register();
 
     status = run(&ctl, argc, argv);
-    sd_bus_flush_close_unref(ctl.bus);
+    ctl_disconnect(&ctl);
 
     if (fflush(stdout) == EOF)
         status = ctl_internal_error("write the result", -errno);

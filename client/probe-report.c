@@ -2,8 +2,11 @@
 
 #include "probe-report.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+
+#include "util.h"
 
 static int read_labels(ProbeReport *report, sd_bus_message *reply)
 {
@@ -66,23 +69,59 @@ static int read_details(ProbeReport *report, sd_bus_message *reply)
     return r < 0 ? r : sd_bus_message_exit_container(reply);
 }
 
-int probe_report_read(ProbeReport *ret, sd_bus_message *reply)
+int probe_report_read(ProbeReport *report, sd_bus_message *reply)
 {
-    ProbeReport report = {.address = ""};
+    ProbeReport read = {.address = "", .started = report->started, .ended = report->ended};
     int r, success;
 
-    r = sd_bus_message_read(reply, "bsds", &success, &report.result, &report.time_ms,
-                            &report.responder);
+    r = sd_bus_message_read(reply, "bsds", &success, &read.result, &read.time_ms, &read.responder);
     if (r >= 0)
-        r = read_labels(&report, reply);
+        r = read_labels(&read, reply);
     if (r >= 0)
-        r = read_details(&report, reply);
+        r = read_details(&read, reply);
     if (r < 0)
         return r;
 
-    report.success = success;
-    *ret = report;
+    read.success = success;
+    read.message = sd_bus_message_ref(reply);
+    *report = read;
     return 0;
+}
+
+void probe_report_clear(ProbeReport *report)
+{
+    report->message = sd_bus_message_unref(report->message);
+}
+
+bool probe_report_is_sent(const ProbeReport *report)
+{
+    return report->success || report->responder[0] || strcmp(report->result, "no-reply") == 0;
+}
+
+void probe_report_print_hint(const ProbeReport *report, FILE *file)
+{
+    const char *address = report->address;
+
+    if (probe_report_is_sent(report))
+        return;
+    if (strcmp(report->result, "no-route") == 0)
+        fprintf(file, "There is no route to %s: see 'ip route get %s'\n", address, address);
+    else if (strcmp(report->result, "network-down") == 0)
+        fprintf(file, "The network towards %s is down: see 'ip route get %s' and 'ip link'\n",
+                address, address);
+    else if (strcmp(report->result, "permission-denied") == 0)
+        fprintf(file, "A firewall or the kernel keeps probes to %s in: see 'nft list ruleset'\n",
+                address);
+}
+
+void probe_report_print_labels(const ProbeReport *report, FILE *file)
+{
+    for (size_t i = 0; i < report->n_labels; i++) {
+        const ReportLabel *label = &report->labels[i];
+
+        fprintf(file, "%s label %u tc %u s %d ttl %u", i == 0 ? "mpls" : ",", label->label,
+                label->traffic_class, label->bottom_of_stack, label->ttl);
+    }
 }
 
 void probe_report_print(const ProbeReport *report, FILE *file)
@@ -96,11 +135,9 @@ void probe_report_print(const ProbeReport *report, FILE *file)
     if (!isnan(report->time_ms))
         fprintf(file, " in %.3f ms", report->time_ms);
 
-    for (size_t i = 0; i < report->n_labels; i++) {
-        const ReportLabel *label = &report->labels[i];
-
-        fprintf(file, "%s label %u tc %u s %d ttl %u", i == 0 ? " mpls" : ",", label->label,
-                label->traffic_class, label->bottom_of_stack, label->ttl);
+    if (report->n_labels > 0) {
+        putc(' ', file);
+        probe_report_print_labels(report, file);
     }
     for (size_t i = 0; i < report->n_details; i++)
         fprintf(file, "%s%s %s", i == 0 ? " (" : ", ", report->details[i].name,
@@ -145,12 +182,18 @@ static json_t *details_to_json(const ProbeReport *report)
     return details;
 }
 
-json_t *probe_report_to_json(const ProbeReport *report, const char *host)
+int probe_report_add_json(const ProbeReport *report, json_t *object)
 {
     /* "o" takes the reference, and makes the whole fail on NULL; JSON has no NaN. */
-    return json_pack("{s:s, s:b, s:s, s:o, s:s, s:o, s:o}", "host", host, "success",
-                     (int)report->success, "result", report->result, "time_ms",
-                     isnan(report->time_ms) ? json_null() : json_real(report->time_ms), "responder",
-                     report->responder, "mpls", labels_to_json(report), "details",
-                     details_to_json(report));
+    json_t *values = json_pack(
+        "{s:b, s:s, s:o, s:s, s:o, s:o}", "success", (int)report->success, "result", report->result,
+        "time_ms", isnan(report->time_ms) ? json_null() : json_real(report->time_ms), "responder",
+        report->responder, "mpls", labels_to_json(report), "details", details_to_json(report));
+    int r;
+
+    if (!values)
+        return -ENOMEM;
+    r = json_object_update(object, values);
+    json_decref(values);
+    return r < 0 ? -ENOMEM : 0;
 }

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 
 #include <errno.h>
-#include <getopt.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "bus-error.h"
-#include "ctl.h"
+#include "syntax.h"
 #include "util.h"
+#include "verbs.h"
 
 static void help(void)
 {
     printf("mtrpacketctl check-support [OPTIONS...] FEATURE...\n\n"
            "Show which features the service's mtr-packet supports on this machine.\n\n"
-           "Features are send-probe, ip-4, ip-6, icmp, udp, tcp and sctp; newer versions of\n"
-           "mtr-packet may know others.\n\n"
-           "Options:\n" CTL_OPTIONS_HELP "\n"
+           "Features are send-probe, ip-4, ip-6, icmp, udp, tcp, sctp and mark; newer\n"
+           "versions of mtr-packet may know others.\n\n"
+           "Options:\n" SYNTAX_OPTIONS_HELP "\n"
            "Exit status: 0 if all are supported, 1 if not; others as mtrpacketctl has.\n");
 }
 
@@ -47,7 +46,8 @@ static int check(Ctl *ctl, const char *feature, bool *ret)
     return 0;
 }
 
-static int check_all(Ctl *ctl, char *features[], json_t *json)
+/* Shows each, or adds it to an object. */
+static int check_all(Ctl *ctl, char *features[], json_t *found)
 {
     int status = CTL_EXIT_OK;
 
@@ -63,45 +63,54 @@ static int check_all(Ctl *ctl, char *features[], json_t *json)
             status = CTL_EXIT_OTHER;
         if (ctl->json == JSON_OFF)
             printf("%s: %s\n", *features, supported ? "yes" : "no");
-        else if (json_object_set_new(json, *features, json_boolean(supported)) < 0)
+        else if (json_object_set_new(found, *features, json_boolean(supported)) < 0)
             return ctl_internal_error("write JSON", -ENOMEM);
     }
     return status;
 }
 
-int verb_check_support(Ctl *ctl, int argc, char *argv[])
+static int show_all(Ctl *ctl, char *features[])
 {
-    static const struct option options[] = {
-        CTL_OPTIONS,
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    json_t *json;
+    Moment started = moment_now(), ended;
+    json_t *found = json_object(), *document;
     int r, status;
 
-    for (int c; (c = getopt_long(argc, argv, CTL_OPTION_LETTERS, options, NULL)) >= 0;) {
-        if (c == 'h') {
-            help();
-            return CTL_EXIT_OK;
-        }
-        if (ctl_option(ctl, c, optarg) < 0)
-            return CTL_EXIT_ARGUMENTS;
-    }
-    if (optind == argc) {
-        fprintf(stderr, "A feature is missing: see mtrpacketctl check-support --help\n");
-        return CTL_EXIT_ARGUMENTS;
-    }
-
-    r = ctl_connect(ctl);
-    if (r != 0)
-        return r;
-
-    json = json_object();
-    status = check_all(ctl, argv + optind, json);
+    status = check_all(ctl, features, found);
     if (ctl->json == JSON_OFF || status > CTL_EXIT_OTHER) {
-        json_decref(json);
+        json_decref(found);
         return status;
     }
-    r = ctl_print_json(ctl, json);
+
+    ended = moment_now();
+    document = document_new("support", &started, &ended);
+    if (json_object_set_new(document, "features", found) < 0) {
+        json_decref(document);
+        document = NULL;
+    }
+    r = ctl_print(ctl, document);
     return r != 0 ? r : status;
+}
+
+static bool take(int option, const char *argument, void *userdata)
+{
+    return false; /* it has none of its own */
+}
+
+int verb_check_support(Ctl *ctl, int argc, char *argv[])
+{
+    static const Syntax syntax = {
+        .command = "check-support",
+        .help = help,
+        .letters = "",
+        .take = take,
+        .n_arguments = -1,
+        .argument = "feature",
+    };
+    int r;
+
+    r = syntax_parse(&syntax, ctl, argc, argv, NULL);
+    if (r != 0)
+        return r - 1;
+    r = ctl_connect(ctl);
+    return r != 0 ? r : show_all(ctl, argv + optind);
 }

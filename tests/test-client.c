@@ -12,6 +12,10 @@
 #include "fixture.h"
 #include "polkit.h"
 
+/* How a JSON document of a kind begins. */
+#define TIMES "\\{\"realtime_usec\":[0-9]+,\"monotonic_usec\":[0-9]+\\}"
+#define HEAD(kind) "\\{\"schema\":1,\"kind\":\"" kind "\",\"started\":" TIMES ",\"ended\":" TIMES
+
 typedef struct Run {
     int status;
     char *out, *err;
@@ -80,8 +84,12 @@ static void test_check_support(void)
     fixture_start(&fixture, NULL);
     assert_run("check-support icmp udp", 0, "icmp: yes\nudp: yes\n", "");
     assert_run("check-support icmp nonsense tcp", 1, "icmp: yes\nnonsense: no\ntcp: yes\n", "");
-    assert_run("check-support -j icmp nonsense", 1, "{\"icmp\":true,\"nonsense\":false}\n", "");
-    assert_run("check-support --json=pretty icmp", 0, "{\n        \"icmp\": true\n}\n", "");
+    assert_run("check-support -j icmp nonsense", 1,
+               HEAD("support") ",\"features\":\\{\"icmp\":true,\"nonsense\":false\\}\\}\n", "");
+    assert_run("check-support --json=pretty icmp", 0,
+               "\\{\n        \"schema\": 1,\n(.*\n)*"
+               "        \"features\": \\{\n                \"icmp\": true\n        \\}\n\\}\n",
+               "");
     assert_run("check-support NONSENSE", 2, "", "\"NONSENSE\" is not a feature's name");
     fixture_stop(&fixture);
 }
@@ -241,24 +249,28 @@ static void test_shapes(void)
                "ttl-expired from 10\\.1\\.2\\.3 in 1\\.234 ms mpls label 16004 tc 5 s 0 ttl 254, "
                "label 3 tc 0 s 1 ttl 1\n",
                "");
-    assert_run(
-        mpls_json, 1,
-        "{\"host\":\"127.0.0.1\",\"success\":false,\"result\":\"ttl-expired\",\"time_ms\":1.234,"
-        "\"responder\":\"10.1.2.3\",\"mpls\":\\[{\"label\":16004,\"traffic_class\":5,\"bottom_of_"
-        "stack\":false,"
-        "\"ttl\":254},{\"label\":3,\"traffic_class\":0,\"bottom_of_stack\":true,\"ttl\":1}\\],"
-        "\"details\":{\"address\":\"127.0.0.1\"}}\n",
-        "");
+    assert_run(mpls_json, 1,
+               HEAD("probe") ",\"host\":\"127.0.0.1\",\"success\":false,\"result\":\"ttl-expired\","
+                             "\"time_ms\":1.234,"
+                             "\"responder\":\"10.1.2.3\",\"mpls\":\\[{\"label\":16004,\"traffic_"
+                             "class\":5,\"bottom_of_"
+                             "stack\":false,"
+                             "\"ttl\":254},{\"label\":3,\"traffic_class\":0,\"bottom_of_stack\":"
+                             "true,\"ttl\":1}\\],"
+                             "\"details\":{\"address\":\"127.0.0.1\"}}\n",
+               "");
     assert_run(unknown, 1,
                "wait-tcp-respone-timeout to 127\\.0\\.0\\.1 \\(errno 110, address-of nobody\\)\n",
                "");
-    assert_run(unknown_json, 1,
-               "{\"host\":\"127.0.0.1\",\"success\":false,\"result\":\"wait-tcp-respone-timeout\","
-               "\"time_ms\":null,"
-               "\"responder\":\"\",\"mpls\":\\[\\],\"details\":{\"address\":\"127.0.0.1\","
-               "\"errno\":\"110\","
-               "\"address-of\":\"nobody\"}}\n",
-               "");
+    assert_run(
+        unknown_json, 1,
+        HEAD("probe") ",\"host\":\"127.0.0.1\",\"success\":false,\"result\":\"wait-tcp-respone-"
+                      "timeout\","
+                      "\"time_ms\":null,"
+                      "\"responder\":\"\",\"mpls\":\\[\\],\"details\":{\"address\":\"127.0.0.1\","
+                      "\"errno\":\"110\","
+                      "\"address-of\":\"nobody\"}}\n",
+        "");
     assert_run(die, 5, "", "was killed by signal 9 (Killed)");
     fixture_stop(&fixture);
 }
@@ -266,7 +278,9 @@ static void test_shapes(void)
 /* --help goes to stdout, under 80 columns, and needs no bus. */
 static void test_help(void)
 {
-    static const char *const commands[] = {"--help", "-h", "probe --help", "check-support -h"};
+    static const char *const commands[] = {"--help",           "-h",          "probe --help",
+                                           "check-support -h", "ping --help", "trace -h",
+                                           "status --help"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
         Run result = run(commands[i]);

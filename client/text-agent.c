@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "text-agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util.h"
+
+/* Becomes the agent. It closes the descriptor NOTIFY once it is registered, and asks on the
+ * controlling terminal, whatever its stdout is: what it may print besides is none of the user's
+ * business. */
+static void __attribute__((noreturn)) become_agent(int notify, pid_t parent)
+{
+    char argument[sizeof("--notify-fd=-2147483648")];
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    sigset_t none;
+
+    /* Whoever is killed leaves no agent behind. */
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
+        _exit(EXIT_FAILURE);
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+
+    if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 ||
+        fcntl(notify, F_SETFD, 0) < 0)
+        _exit(EXIT_FAILURE);
+    snprintf(argument, sizeof(argument), "--notify-fd=%d", notify);
+    execl(PKTTYAGENT_PATH, "pkttyagent", argument, "--fallback", (char *)NULL);
+    _exit(EXIT_FAILURE);
+}
+
+void text_agent_start(TextAgent *agent)
+{
+    pid_t parent = getpid(), pid;
+    int fds[2];
+    char c;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return;
+    pid = fork();
+    if (pid == 0)
+        become_agent(fds[1], parent);
+    close(fds[1]);
+
+    /* It is registered, or has ended. */
+    if (pid > 0) {
+        while (read(fds[0], &c, 1) < 0 && errno == EINTR)
+            ;
+        agent->pid = pid;
+    }
+    close(fds[0]);
+}
+
+void text_agent_stop(TextAgent *agent)
+{
+    if (agent->pid == 0)
+        return;
+
+    (void)kill(agent->pid, SIGTERM);
+    (void)kill(agent->pid, SIGCONT); /* it may be stopped, as by ^Z */
+    while (waitpid(agent->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    agent->pid = 0;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "prober.h"
+#include "progress.h"
+#include "reverse-names.h"
+#include "syntax.h"
+#include "trace-report.h"
+#include "util.h"
+#include "verbs.h"
+
+/* As --help has them */
+#define MAX_TTL_DEFAULT 30
+#define QUERIES_DEFAULT 3
+#define TIMEOUT_DEFAULT "5"
+
+typedef struct TraceRun {
+    Ctl *ctl;
+    const char *host;
+    ProbeArguments arguments;
+    unsigned first_ttl, max_ttl, queries;
+    uint64_t interval_usec; /* from one round of probes to the next; 0: all at once */
+    bool numeric;           /* names are not looked up */
+
+    sd_event *event;
+    sd_event_source *timer; /* for the next round */
+    uint64_t next_usec;     /* when that is, by CLOCK_MONOTONIC */
+    Prober *prober;
+    ReverseNames *names; /* NULL if numeric */
+    Trace *trace;
+    Progress progress;
+    Style style;
+    Moment started;
+    bool has_head;     /* it is shown what is traced */
+    bool has_hint;     /* what may help has been said */
+    unsigned next_ttl; /* of the hop that is shown next */
+    int status;        /* of what ended it; 0 if nothing is wrong */
+} TraceRun;
+
+static void help(void)
+{
+    printf("mtrpacketctl trace [OPTIONS...] HOST\n\n"
+           "Show the hops on the way to HOST, an IPv4 or IPv6 address or a name: probe all\n"
+           "at once, and show each as soon as it is known. It stops at HOST.\n\n"
+           "Options:\n" SYNTAX_OPTIONS_HELP
+           "  -n --numeric              Do not look up the names of responders\n"
+           "     --first-ttl=N          Hop to begin with, 1-255 (default: 1)\n"
+           "     --max-ttl=N            Hop to end with, 1-255 (default: 30)\n"
+           "     --queries=N            Probes for each hop, 1-100 (default: 3)\n"
+           "  -i --interval=SECONDS     Time from one probe of a hop to its next, 0-3600,\n"
+           "                            parts too (default: 0)\n" PROBE_ARGUMENTS_HELP_IP
+               PROBE_ARGUMENTS_HELP(
+                   TIMEOUT_DEFAULT) "\n"
+                                    "No answer is *, and no answer yet, at Ctrl-C, is ?.\n\n"
+                                    "Exit status: 0 if HOST was reached, 1 if not; others as "
+                                    "mtrpacketctl has.\n");
+}
+
+enum {
+    OPTION_FIRST_TTL = 0x200,
+    OPTION_MAX_TTL,
+    OPTION_QUERIES,
+};
+
+static bool take(int option, const char *argument, void *userdata)
+{
+    TraceRun *run = userdata;
+
+    switch (option) {
+    case 'i':
+        return syntax_seconds("interval", argument, 0, 3600, &run->interval_usec);
+    case 'n':
+        run->numeric = true;
+        return true;
+    case OPTION_FIRST_TTL:
+        return syntax_integer("first-ttl", argument, 1, TRACE_TTL_MAX, &run->first_ttl);
+    case OPTION_MAX_TTL:
+        return syntax_integer("max-ttl", argument, 1, TRACE_TTL_MAX, &run->max_ttl);
+    case OPTION_QUERIES:
+        return syntax_integer("queries", argument, 1, TRACE_QUERIES_MAX, &run->queries);
+    default:
+        return probe_arguments_take(&run->arguments, option, argument);
+    }
+}
+
+static void stop(TraceRun *run, int status)
+{
+    run->status = status;
+    (void)sd_event_exit(run->event, 0); /* fails for loops that have ended only */
+}
+
+/*
+ * What is shown
+ */
+
+static const char *get_name(const char *address, void *userdata)
+{
+    const TraceRun *run = userdata;
+
+    return run->names ? reverse_names_get(run->names, address) : NULL;
+}
+
+static bool awaits_name(const TraceRun *run, unsigned ttl)
+{
+    for (unsigned i = 0; run->names && i < run->queries; i++)
+        if (reverse_names_is_awaited(run->names, trace_probe(run->trace, ttl, i)->report.responder))
+            return true;
+    return false;
+}
+
+static void show_hop(TraceRun *run, unsigned ttl)
+{
+    const TraceNames names = {get_name, run};
+
+    if (run->ctl->json == JSON_OFF)
+        trace_report_print_hop(run->trace, ttl, &names, &run->style, stdout);
+}
+
+/* Of a hop that is shown: why probes do not even get out. */
+static void show_hint(TraceRun *run, unsigned ttl)
+{
+    const ProbeReport *report = &trace_probe(run->trace, ttl, 0)->report;
+
+    if (run->has_hint || probe_report_is_sent(report))
+        return;
+    run->has_hint = true;
+    (void)fflush(stdout);
+    probe_report_print_hint(report, stderr);
+}
+
+static void show_head(TraceRun *run, const ProbeReport *report)
+{
+    if (run->has_head || run->ctl->json != JSON_OFF)
+        return;
+    run->has_head = true;
+    progress_clear(&run->progress);
+    trace_report_print_head(run->host, report->address, run->max_ttl, stdout);
+}
+
+/* Shows the hops that are known, in order, and ends behind the last. */
+static void show_known(TraceRun *run)
+{
+    char text[128];
+
+    while (run->next_ttl <= run->trace->last_ttl && trace_hop_is_known(run->trace, run->next_ttl) &&
+           !awaits_name(run, run->next_ttl)) {
+        progress_clear(&run->progress);
+        show_hop(run, run->next_ttl);
+        show_hint(run, run->next_ttl);
+        run->next_ttl++;
+    }
+    if (fflush(stdout) == EOF)
+        stop(run, ctl_internal_error("write the result", -errno));
+    else if (run->next_ttl > run->trace->last_ttl)
+        stop(run, 0);
+    else if (run->ctl->json == JSON_OFF)
+        progress_show(&run->progress,
+                      trace_report_progress(run->trace, run->next_ttl, text, sizeof(text)));
+}
+
+/* What is known when it ends before all is. */
+static void show_rest(TraceRun *run)
+{
+    unsigned last = run->trace->last_ttl;
+
+    while (last >= run->next_ttl && trace_hop_ended(run->trace, last) == 0)
+        last--;
+    for (; run->next_ttl <= last; run->next_ttl++)
+        show_hop(run, run->next_ttl);
+}
+
+/*
+ * What is sent, and comes
+ */
+
+static void send_more(TraceRun *run)
+{
+    unsigned number, ttl;
+    int r = 0;
+
+    while (r == 0 && prober_waiting(run->prober) < PROBER_WAITING_MAX &&
+           trace_next(run->trace, &number, &ttl))
+        r = prober_send(run->prober, number, ttl);
+    if (r != 0)
+        stop(run, r);
+}
+
+static void on_answered(unsigned number, ProbeReport *report, void *userdata)
+{
+    TraceRun *run = userdata;
+
+    show_head(run, report);
+    if (run->names && trace_ttl(run->trace, number) <= run->trace->last_ttl)
+        reverse_names_ask(run->names, report->responder);
+    trace_answer(run->trace, number, report);
+    send_more(run);
+    show_known(run);
+}
+
+/* Of hops behind the target it is of no interest. */
+static void on_refused(unsigned number, const sd_bus_error *error, int r, void *userdata)
+{
+    TraceRun *run = userdata;
+
+    if (trace_ttl(run->trace, number) > run->trace->last_ttl)
+        return;
+    progress_clear(&run->progress);
+    (void)fflush(stdout);
+    stop(run, ctl_refused(run->ctl, error, r));
+}
+
+static void on_name(void *userdata)
+{
+    show_known(userdata);
+}
+
+static int on_round(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    TraceRun *run = userdata;
+    int r = 0;
+
+    if (trace_next_round(run->trace)) {
+        send_more(run);
+        run->next_usec += run->interval_usec;
+        r = sd_event_source_set_time(source, run->next_usec);
+        if (r >= 0)
+            r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
+    if (r < 0)
+        stop(run, ctl_internal_error("set a timer", r));
+    return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    stop(userdata, 0);
+    return 0;
+}
+
+/*
+ * The whole
+ */
+
+static int prepare(TraceRun *run)
+{
+    static const ProberEvents events = {.answered = on_answered, .refused = on_refused};
+    int r;
+
+    r = ctl_event_new(run->ctl, &run->event, on_signal, run);
+    if (r != 0)
+        return r;
+    run->started = moment_now();
+    r = trace_new(&run->trace, run->first_ttl, run->max_ttl, run->queries, run->interval_usec == 0);
+    if (r >= 0)
+        r = prober_new(&run->prober, run->ctl, run->host, &run->arguments, &events, run);
+    if (r >= 0 && !run->numeric)
+        r = reverse_names_new(&run->names, run->event, on_name, run);
+    if (r >= 0)
+        r = sd_event_now(run->event, CLOCK_MONOTONIC, &run->next_usec);
+    run->next_usec += run->interval_usec;
+    if (r >= 0 && run->interval_usec > 0)
+        r = sd_event_add_time(run->event, &run->timer, CLOCK_MONOTONIC, run->next_usec, 1, on_round,
+                              run);
+    return r < 0 ? ctl_internal_error("prepare to probe", r) : 0;
+}
+
+/* What is left to be written when it has ended. */
+static int finish(TraceRun *run)
+{
+    const TraceNames names = {get_name, run};
+    Moment now = moment_now();
+
+    progress_clear(&run->progress);
+    if (run->ctl->json == JSON_OFF) {
+        show_rest(run);
+        return 0;
+    }
+    return ctl_print(run->ctl,
+                     trace_report_to_json(run->trace, run->host, &names, &run->started, &now));
+}
+
+static int trace(TraceRun *run)
+{
+    int r;
+
+    r = ctl_connect(run->ctl);
+    if (r == 0)
+        r = prepare(run);
+    if (r != 0)
+        return r;
+
+    run->style = style_get();
+    progress_init(&run->progress, stdout);
+    run->next_ttl = run->first_ttl;
+    send_more(run);
+    if (run->status == 0)
+        r = sd_event_loop(run->event);
+    if (r < 0)
+        return ctl_internal_error("run the event loop", r);
+
+    if (run->status != 0)
+        return run->status;
+    r = finish(run);
+    if (r != 0)
+        return r;
+    return run->trace->is_reached && run->next_ttl > run->trace->last_ttl ? CTL_EXIT_OK
+                                                                          : CTL_EXIT_OTHER;
+}
+
+static bool check(const TraceRun *run)
+{
+    if (run->first_ttl <= run->max_ttl)
+        return true;
+    fprintf(stderr, "option first-ttl is %u, no more than max-ttl, which is %u, is expected\n",
+            run->first_ttl, run->max_ttl);
+    return false;
+}
+
+int verb_trace(Ctl *ctl, int argc, char *argv[])
+{
+    static const struct option options[] = {
+        {"first-ttl", required_argument, NULL, OPTION_FIRST_TTL},
+        {"interval", required_argument, NULL, 'i'},
+        {"max-ttl", required_argument, NULL, OPTION_MAX_TTL},
+        {"numeric", no_argument, NULL, 'n'},
+        {"queries", required_argument, NULL, OPTION_QUERIES},
+        {0},
+    };
+    static const Syntax syntax = {
+        .command = "trace",
+        .help = help,
+        .letters = "i:n" PROBE_ARGUMENT_LETTERS,
+        .tables = {options, probe_argument_options},
+        .take = take,
+        .n_arguments = 1,
+        .argument = "host",
+    };
+    TraceRun run = {
+        .ctl = ctl,
+        .arguments.values[PROBE_ARGUMENT_TIMEOUT] = TIMEOUT_DEFAULT,
+        .first_ttl = 1,
+        .max_ttl = MAX_TTL_DEFAULT,
+        .queries = QUERIES_DEFAULT,
+    };
+    int r;
+
+    r = syntax_parse(&syntax, ctl, argc, argv, &run);
+    if (r != 0)
+        return r - 1;
+    if (!check(&run))
+        return CTL_EXIT_ARGUMENTS;
+    run.host = argv[optind];
+
+    r = trace(&run);
+    prober_free(run.prober);
+    reverse_names_free(run.names);
+    trace_free(run.trace);
+    sd_event_source_disable_unref(run.timer);
+    (void)sd_bus_detach_event(ctl->bus);
+    sd_event_unref(run.event);
+    return r;
+}
