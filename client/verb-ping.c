@@ -34,7 +34,7 @@ static void help(void)
 {
     printf("mtrpacketctl ping [OPTIONS...] HOST\n\n"
            "Send probes to HOST, an IPv4 or IPv6 address or a name, one after the other,\n"
-           "and show each result; then losses and round-trip times. It goes on until Ctrl-C.\n\n"
+           "and show each result; then losses and round-trip times. It ends with Ctrl-C.\n\n"
            "Options:\n" SYNTAX_OPTIONS_HELP
            "  -c --count=N              Stop after N probes and their answers,\n"
            "                            1-4294967295\n"
