@@ -63,7 +63,7 @@ void ping_summary_print(const PingSummary *summary, const char *host, FILE *file
     fprintf(file, ": %u probe%s, %u repl%s", summary->n_sent, summary->n_sent == 1 ? "" : "s",
             summary->n_replies, summary->n_replies == 1 ? "y" : "ies");
     if (n_others(summary) > 0)
-        fprintf(file, ", %u other answer%s", n_others(summary), n_others(summary) == 1 ? "" : "s");
+        fprintf(file, ", %u other result%s", n_others(summary), n_others(summary) == 1 ? "" : "s");
     if (summary->n_failed > 0)
         fprintf(file, ", %u failed", summary->n_failed);
     if (n_open(summary) > 0)
