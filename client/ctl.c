@@ -162,6 +162,11 @@ int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply)
     return r == 0 ? 0 : ctl_refused(ctl, &error, r);
 }
 
+int ctl_flush(void)
+{
+    return fflush(stdout) == EOF ? ctl_internal_error("write the result", -errno) : 0;
+}
+
 int ctl_print(const Ctl *ctl, json_t *document)
 {
     int r = document_print(document, ctl->json, stdout);

@@ -81,6 +81,10 @@ int ctl_refused(const Ctl *ctl, const sd_bus_error *error, int r);
  */
 int ctl_internal_error(const char *what, int error);
 
+/** ctl_flush() - write what was printed. Return: 0 or an exit status, when it was said on stderr why
+ * not. */
+int ctl_flush(void);
+
 /**
  * ctl_print() - print a document as ctl->json says, which is not JSON_OFF
  * @document: see document_new(); NULL says that memory ran out. The reference is taken over.

@@ -38,9 +38,10 @@ int document_print(json_t *document, JsonMode mode, FILE *file)
 
     if (!document)
         return -ENOMEM;
+    errno = 0;
     r = json_dumpf(document, file, flags);
-    json_decref(document);
     if (r < 0 || putc('\n', file) == EOF || fflush(file) == EOF)
-        return -EIO;
-    return 0;
+        r = errno > 0 ? -errno : -EIO;
+    json_decref(document);
+    return r < 0 ? r : 0;
 }

@@ -86,7 +86,8 @@ int main(int argc, char *argv[])
     status = run(&ctl, argc, argv);
     ctl_disconnect(&ctl);
 
-    if (fflush(stdout) == EOF)
-        status = ctl_internal_error("write the result", -errno);
+    /* If something went wrong already, that has been said. */
+    if (status != CTL_EXIT_SERVICE && ctl_flush() != 0)
+        status = CTL_EXIT_SERVICE;
     return status;
 }

@@ -104,8 +104,11 @@ void probe_report_print_hint(const ProbeReport *report, FILE *file)
 
     if (probe_report_is_sent(report))
         return;
-    if (strcmp(report->result, "no-route") == 0)
-        fprintf(file, "There is no route to %s: see 'ip route get %s'\n", address, address);
+    /* Where there is no route at all mtr-packet finds no source address, and says that it is an
+     * argument that is wrong; those the service has checked. */
+    if (strcmp(report->result, "no-route") == 0 || strcmp(report->result, "invalid-argument") == 0)
+        fprintf(file, "There is no route to %s, as it seems: see 'ip route get %s'\n", address,
+                address);
     else if (strcmp(report->result, "network-down") == 0)
         fprintf(file, "The network towards %s is down: see 'ip route get %s' and 'ip link'\n",
                 address, address);

@@ -133,7 +133,7 @@ static int show(Ping *ping, unsigned number, const ProbeReport *report)
 
     printf("%u: ", number);
     probe_report_print(report, stdout);
-    return fflush(stdout) == EOF ? ctl_internal_error("write the result", -errno) : 0;
+    return ctl_flush();
 }
 
 static void on_answered(unsigned number, ProbeReport *report, void *userdata)
@@ -217,8 +217,9 @@ static int run(Ping *ping)
     r = sd_event_loop(ping->event);
     if (r < 0)
         return ctl_internal_error("run the event loop", r);
-    /* Without a single result there is nothing to add to the error. */
-    if (ping->status != 0 && ping->summary.n_ended == 0)
+    /* Without a single result there is nothing to add to the error, nor where nothing can be
+     * written. */
+    if (ping->status != 0 && (ping->summary.n_ended == 0 || ferror(stdout)))
         return ping->status;
     r = print_summary(ping);
     if (ping->status != 0 || r != 0)

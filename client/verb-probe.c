@@ -45,11 +45,12 @@ static int show(Ctl *ctl, const ProbeReport *report, const char *host)
 
     if (ctl->json != JSON_OFF) {
         r = ctl_print(ctl, to_json(report, host));
-        if (r != 0)
-            return r;
     } else {
         probe_report_print(report, stdout);
+        r = ctl_flush(); /* the hint comes behind it */
     }
+    if (r != 0)
+        return r;
     probe_report_print_hint(report, stderr);
     return report->success ? CTL_EXIT_OK : CTL_EXIT_OTHER;
 }

@@ -143,6 +143,7 @@ static void show_head(TraceRun *run, const ProbeReport *report)
 static void show_known(TraceRun *run)
 {
     char text[128];
+    int r;
 
     while (run->next_ttl <= run->trace->last_ttl && trace_hop_is_known(run->trace, run->next_ttl) &&
            !awaits_name(run, run->next_ttl)) {
@@ -151,8 +152,9 @@ static void show_known(TraceRun *run)
         show_hint(run, run->next_ttl);
         run->next_ttl++;
     }
-    if (fflush(stdout) == EOF)
-        stop(run, ctl_internal_error("write the result", -errno));
+    r = ctl_flush();
+    if (r != 0)
+        stop(run, r);
     else if (run->next_ttl > run->trace->last_ttl)
         stop(run, 0);
     else if (run->ctl->json == JSON_OFF)
@@ -184,7 +186,7 @@ static void send_more(TraceRun *run)
            trace_next(run->trace, &number, &ttl))
         r = prober_send(run->prober, number, ttl);
     if (r != 0)
-        stop(run, r);
+        stop(run, r); /* it has been said why */
 }
 
 static void on_answered(unsigned number, ProbeReport *report, void *userdata)
@@ -272,7 +274,6 @@ static int finish(TraceRun *run)
     const TraceNames names = {get_name, run};
     Moment now = moment_now();
 
-    progress_clear(&run->progress);
     if (run->ctl->json == JSON_OFF) {
         show_rest(run);
         return 0;
@@ -297,6 +298,7 @@ static int trace(TraceRun *run)
     send_more(run);
     if (run->status == 0)
         r = sd_event_loop(run->event);
+    progress_clear(&run->progress);
     if (r < 0)
         return ctl_internal_error("run the event loop", r);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bench-rates.h"
+#include "network.h"
 #include "sandbox.h"
 
 #define ROUNDS_MAX 7
@@ -254,6 +255,19 @@ static void measure_client(Bench *bench)
                   median_exec(bench, nothing));
 }
 
+/* All of a trace, of a path where everybody answers: three hops, three probes each, and those
+ * beyond the target. */
+static void measure_trace(Bench *bench)
+{
+    const char *const trace[] = {g_getenv("TEST_MTRPACKETCTL"), "trace", NETWORK_TARGET_4, NULL};
+
+    fill_black_hole();
+    network_up();
+    report_check(bench->report, "mtrpacketctl trace over three hops, from its start to its end",
+                 "ms", median_exec(bench, trace), REPORT_AT_MOST, 50);
+    network_down();
+}
+
 static int run(int argc, char *argv[])
 {
     bool json = argc > 2 && strcmp(argv[2], "--json") == 0, met;
@@ -280,6 +294,7 @@ static int run(int argc, char *argv[])
     measure_neighbours(&bench);
     bench_scene_restart(&bench.scene, BENCH_STAYS);
     measure_client(&bench);
+    measure_trace(&bench);
     bench_scene_stop(&bench.scene);
 
     met = report_print(bench.report, json);

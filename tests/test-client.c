@@ -73,7 +73,8 @@ static void test_probe(void)
     assert_run("probe -- ::1", 0, "reply from .*\n", "");
 
     /* no route here: whatever mtr-packet says, it is a result */
-    assert_run("probe 192.0.2.1 --timeout=1", 1, "[a-z-]+ to 192\\.0\\.2\\.1\n", "");
+    assert_run("probe 192.0.2.1 --timeout=1", 1, "[a-z-]+ to 192\\.0\\.2\\.1\n",
+               "There is no route to 192.0.2.1, as it seems: see 'ip route get 192.0.2.1'\n");
     fixture_stop(&fixture);
 }
 
