@@ -338,6 +338,11 @@ static void furnish(Polkit *polkit)
     polkit_set_rules(polkit, "if (probe && subject.user == '" USER "') return YES;");
 }
 
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static void add_manuals(GPtrArray *paths)
 {
     const char *directory = g_getenv("TEST_MANUALS");
@@ -348,6 +353,7 @@ static void add_manuals(GPtrArray *paths)
         if (g_str_has_suffix(name, ".scd"))
             g_ptr_array_add(paths, g_build_filename(directory, name, NULL));
     g_assert_cmpuint(paths->len, >, 0);
+    g_ptr_array_sort(paths, compare_paths);
 }
 
 int main(int argc, char *argv[])
