@@ -81,8 +81,8 @@ int ctl_refused(const Ctl *ctl, const sd_bus_error *error, int r);
  */
 int ctl_internal_error(const char *what, int error);
 
-/** ctl_flush() - write what was printed. Return: 0 or an exit status, when it was said on stderr why
- * not. */
+/** ctl_flush() - write what was printed. Return: 0 or an exit status, when it was said on stderr
+ * why not. */
 int ctl_flush(void);
 
 /**

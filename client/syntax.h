@@ -21,7 +21,8 @@ typedef struct Syntax {
      * on, but below 0x1000. */
     const struct option *tables[SYNTAX_TABLES_MAX];
 
-    /* Takes one of them. Returns false if the value is wrong, which it has said on stderr. */
+    /* Takes one of them, if there are any. Returns false if the value is wrong, which it has said
+     * on stderr. */
     bool (*take)(int option, const char *argument, void *userdata);
 
     int n_arguments;      /* how many there are behind the options; negative: that many or more */

@@ -91,18 +91,12 @@ static int show_all(Ctl *ctl, char *features[])
     return r != 0 ? r : status;
 }
 
-static bool take(int option, const char *argument, void *userdata)
-{
-    return false; /* it has none of its own */
-}
-
 int verb_check_support(Ctl *ctl, int argc, char *argv[])
 {
     static const Syntax syntax = {
         .command = "check-support",
         .help = help,
         .letters = "",
-        .take = take,
         .n_arguments = -1,
         .argument = "feature",
     };

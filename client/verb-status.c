@@ -82,18 +82,12 @@ static int status(Ctl *ctl)
     return r != 0 ? r : packet;
 }
 
-static bool take(int option, const char *argument, void *userdata)
-{
-    return false; /* it has none of its own */
-}
-
 int verb_status(Ctl *ctl, int argc, char *argv[])
 {
     static const Syntax syntax = {
         .command = "status",
         .help = help,
         .letters = "",
-        .take = take,
         .argument = "argument",
     };
     int r;

@@ -47,7 +47,7 @@ static void help(void)
            "Options:\n" SYNTAX_OPTIONS_HELP
            "  -n --numeric              Do not look up the names of responders\n"
            "     --first-ttl=N          Hop to begin with, 1-255 (default: 1)\n"
-           "     --max-ttl=N            Hop to end with, 1-255 (default: 30)\n"
+           "     --max-ttl=N            Hop to end with, from there to 255 (default: 30)\n"
            "     --queries=N            Probes for each hop, 1-100 (default: 3)\n"
            "  -i --interval=SECONDS     Time from one probe of a hop to its next, 0-3600,\n"
            "                            parts too (default: 0)\n" PROBE_ARGUMENTS_HELP_IP

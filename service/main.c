@@ -39,7 +39,8 @@ static void help(void)
            "     --packet-command=PATH  The mtr-packet program: a path, or a name to find\n"
            "                            in PATH (default: $MTR_PACKET, or mtr-packet)\n"
            "     --idle-timeout=SECONDS Stop after so long with nothing to do; parts\n"
-           "                            of a second count, 0 is never (default: 30)\n"
+           "                            of a second count, 0 is never, a day (86400) the\n"
+           "                            most (default: 30)\n"
            "     --log-level=LEVEL      err, warning, notice, info or debug, which has a\n"
            "                            line for each probe (default: notice)\n\n"
            "Limits:\n");
