@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bus-error.h"
 #include "syntax.h"
@@ -77,11 +79,24 @@ static int run(Ctl *ctl, int argc, char *argv[])
     return run_verb(ctl, argc - optind, argv + optind);
 }
 
+/* Of stdin, stdout and stderr one that is closed would be the next descriptor that is opened, and
+ * what is printed would go into a pipe of ours. Opened the wrong way round it fails as before. */
+static bool fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char *argv[])
 {
     Ctl ctl = {0};
     int status;
 
+    if (!fill_standard_descriptors())
+        return CTL_EXIT_SERVICE;
     bus_error_register();
 
     status = run(&ctl, argc, argv);

@@ -312,6 +312,21 @@ static void test_full_disk(void)
     fixture_stop(&fixture);
 }
 
+/* Nothing that is opened takes the place of a descriptor that was closed. */
+static void test_closed(void)
+{
+    g_autofree char *script = g_strdup_printf("%s trace 127.0.0.1 <&- >&-",
+                                              fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"));
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    g_autofree char *err = NULL;
+    Fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    g_assert_cmpint(fixture_command(argv, NULL, &err), ==, 5);
+    g_assert_cmpstr(err, ==, "Failed to write the result: Bad file descriptor\n");
+    fixture_stop(&fixture);
+}
+
 static void add_tests(void)
 {
     g_test_add_func("/client/probe", test_probe);
@@ -322,6 +337,7 @@ static void add_tests(void)
     g_test_add_func("/client/shapes", test_shapes);
     g_test_add_func("/client/help", test_help);
     g_test_add_func("/client/full-disk", test_full_disk);
+    g_test_add_func("/client/closed", test_closed);
 }
 
 int main(int argc, char *argv[])
