@@ -61,6 +61,9 @@ int ctl_connect(Ctl *ctl)
     r = open_bus(ctl);
     if (r >= 0)
         r = sd_bus_set_allow_interactive_authorization(ctl->bus, !ctl->no_ask_password);
+    /* The end of an event loop would wait until the bus is reached. */
+    if (r >= 0)
+        r = sd_bus_set_close_on_exit(ctl->bus, false);
     if (r < 0)
         return no_bus(ctl, r);
 
@@ -112,7 +115,9 @@ int ctl_event_new(Ctl *ctl, sd_event **ret, sd_event_signal_handler_t on_signal,
 
 void ctl_disconnect(Ctl *ctl)
 {
-    ctl->bus = sd_bus_flush_close_unref(ctl->bus);
+    /* Nothing that is still to be sent is worth waiting for: what was asked was answered, or is not
+     * wanted any more, and a bus that is not reached yet would be waited for without end. */
+    ctl->bus = sd_bus_close_unref(ctl->bus);
     text_agent_stop(&ctl->agent);
 }
 

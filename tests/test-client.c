@@ -327,6 +327,22 @@ static void test_closed(void)
     fixture_stop(&fixture);
 }
 
+/* A bus that does not answer keeps nobody who was told to stop. */
+static void test_stop_while_connecting(void)
+{
+    static const char *const commands[] = {"ping ::1", "trace -n ::1"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+        g_autofree char *script =
+            g_strdup_printf("export DBUS_SYSTEM_BUS_ADDRESS=unixexec:path=sleep,argv1=100\n"
+                            "%s %s & sleep 1; kill $!; wait $!",
+                            fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"), commands[i]);
+        const char *const argv[] = {"timeout", "10", "sh", "-c", script, NULL};
+
+        g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 1);
+    }
+}
+
 static void add_tests(void)
 {
     g_test_add_func("/client/probe", test_probe);
@@ -338,6 +354,7 @@ static void add_tests(void)
     g_test_add_func("/client/help", test_help);
     g_test_add_func("/client/full-disk", test_full_disk);
     g_test_add_func("/client/closed", test_closed);
+    g_test_add_func("/client/stop-while-connecting", test_stop_while_connecting);
 }
 
 int main(int argc, char *argv[])
