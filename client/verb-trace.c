@@ -284,6 +284,7 @@ static int finish(TraceRun *run)
 
 static int trace(TraceRun *run)
 {
+    bool is_complete;
     int r;
 
     r = ctl_connect(run->ctl);
@@ -304,11 +305,11 @@ static int trace(TraceRun *run)
 
     if (run->status != 0)
         return run->status;
-    r = finish(run);
+    is_complete = run->next_ttl > run->trace->last_ttl;
+    r = finish(run); /* shows the rest, where it is not */
     if (r != 0)
         return r;
-    return run->trace->is_reached && run->next_ttl > run->trace->last_ttl ? CTL_EXIT_OK
-                                                                          : CTL_EXIT_OTHER;
+    return run->trace->is_reached && is_complete ? CTL_EXIT_OK : CTL_EXIT_OTHER;
 }
 
 static bool check(const TraceRun *run)

@@ -343,6 +343,27 @@ static void test_stop_while_connecting(void)
     }
 }
 
+/* Its exit status is the same for people and for programs: it was stopped, so 1. */
+static void test_stopped_trace(void)
+{
+    static const char *const modes[] = {"off", "short"};
+    Fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
+        g_autofree char *script =
+            g_strdup_printf("%s --json=%s trace -n -i 60 ::1 & sleep 1; kill $!; wait $!",
+                            fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"), modes[i]);
+        const char *const argv[] = {"timeout", "10", "sh", "-c", script, NULL};
+        g_autofree char *out = NULL;
+
+        g_assert_cmpint(fixture_command(argv, &out, NULL), ==, 1);
+        g_assert_nonnull(
+            strstr(out, i == 0 ? " ms  ?  ?\n" : "\"reached\":true,\"complete\":false"));
+    }
+    fixture_stop(&fixture);
+}
+
 static void add_tests(void)
 {
     g_test_add_func("/client/probe", test_probe);
@@ -354,6 +375,7 @@ static void add_tests(void)
     g_test_add_func("/client/help", test_help);
     g_test_add_func("/client/full-disk", test_full_disk);
     g_test_add_func("/client/closed", test_closed);
+    g_test_add_func("/client/stopped-trace", test_stopped_trace);
     g_test_add_func("/client/stop-while-connecting", test_stop_while_connecting);
 }
 
