@@ -51,8 +51,16 @@ static bool is_from(const TraceProbe *probe, const char *responder)
 
 static bool have_same_labels(const ProbeReport *one, const ProbeReport *other)
 {
-    return one->n_labels == other->n_labels &&
-           memcmp(one->labels, other->labels, one->n_labels * sizeof(one->labels[0])) == 0;
+    if (one->n_labels != other->n_labels)
+        return false;
+    for (size_t i = 0; i < one->n_labels; i++) {
+        const ReportLabel *a = &one->labels[i], *b = &other->labels[i];
+
+        if (a->label != b->label || a->traffic_class != b->traffic_class ||
+            a->bottom_of_stack != b->bottom_of_stack || a->ttl != b->ttl)
+            return false;
+    }
+    return true;
 }
 
 /* Each label stack that the responder of probe FIRST reported, once. */

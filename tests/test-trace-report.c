@@ -77,9 +77,14 @@ static void answer_label(Trace *trace, unsigned ttl, unsigned query, uint32_t la
         .responder = "10.0.0.1",
         .address = TARGET,
         .n_labels = 1,
-        .labels = {{.label = label, .traffic_class = 2, .bottom_of_stack = 1, .ttl = 64}},
     };
 
+    /* what is between the members is none of the label */
+    memset(report.labels, (int)query, sizeof(report.labels));
+    report.labels[0].label = label;
+    report.labels[0].traffic_class = 2;
+    report.labels[0].bottom_of_stack = 1;
+    report.labels[0].ttl = 64;
     trace_answer(trace, (ttl - trace->first_ttl) * trace->queries + query, &report);
 }
 
