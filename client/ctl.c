@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bus-error.h"
+#include "plain-text.h"
 #include "service-call.h"
 #include "util.h"
 
@@ -154,7 +155,8 @@ int ctl_refused(const Ctl *ctl, const sd_bus_error *error, int r)
 
     if (ctl->bus && sd_bus_is_open(ctl->bus) <= 0)
         return no_bus(ctl, r);
-    fprintf(stderr, "%s%s\n", service_error_text(error, r, text), authentication_hint(ctl, error));
+    plain_text_print(service_error_text(error, r, text), stderr);
+    fprintf(stderr, "%s\n", authentication_hint(ctl, error));
     return exit_status(error);
 }
 

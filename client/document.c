@@ -33,7 +33,9 @@ json_t *document_new(const char *kind, const Moment *started, const Moment *ende
 
 int document_print(json_t *document, JsonMode mode, FILE *file)
 {
-    size_t flags = JSON_REAL_PRECISION(15) | (mode == JSON_PRETTY ? JSON_INDENT(8) : JSON_COMPACT);
+    /* In ASCII: nothing that a string holds acts on a terminal. */
+    size_t flags = JSON_REAL_PRECISION(15) | JSON_ENSURE_ASCII |
+                   (mode == JSON_PRETTY ? JSON_INDENT(8) : JSON_COMPACT);
     int r;
 
     if (!document)

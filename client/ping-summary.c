@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "plain-text.h"
+
 /* In one pass, and good for differences of a microsecond in a mean of minutes. */
 static void add_time(PingSummary *summary, double ms)
 {
@@ -58,8 +60,11 @@ void ping_summary_print(const PingSummary *summary, const char *host, FILE *file
     double loss = ping_summary_loss(summary);
 
     fprintf(file, "\n%s", host);
-    if (summary->address[0] && strcmp(host, summary->address) != 0)
-        fprintf(file, " (%s)", summary->address);
+    if (summary->address[0] && strcmp(host, summary->address) != 0) {
+        fputs(" (", file);
+        plain_text_print(summary->address, file);
+        putc(')', file);
+    }
     fprintf(file, ": %u probe%s, %u repl%s", summary->n_sent, summary->n_sent == 1 ? "" : "s",
             summary->n_replies, summary->n_replies == 1 ? "y" : "ies");
     if (n_others(summary) > 0)

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "plain-text.h"
 #include "util.h"
 
 static int read_labels(ProbeReport *report, sd_bus_message *reply)
@@ -98,6 +99,16 @@ bool probe_report_is_sent(const ProbeReport *report)
     return report->success || report->responder[0] || strcmp(report->result, "no-reply") == 0;
 }
 
+/* Writes text in which @ stands for an address. */
+static void print_of_address(const char *text, const char *address, FILE *file)
+{
+    for (; *text; text++)
+        if (*text == '@')
+            plain_text_print(address, file);
+        else
+            putc(*text, file);
+}
+
 void probe_report_print_hint(const ProbeReport *report, FILE *file)
 {
     const char *address = report->address;
@@ -107,14 +118,14 @@ void probe_report_print_hint(const ProbeReport *report, FILE *file)
     /* Where there is no route at all mtr-packet finds no source address, and says that it is an
      * argument that is wrong; those the service has checked. */
     if (strcmp(report->result, "no-route") == 0 || strcmp(report->result, "invalid-argument") == 0)
-        fprintf(file, "There is no route to %s, as it seems: see 'ip route get %s'\n", address,
-                address);
+        print_of_address("There is no route to @, as it seems: see 'ip route get @'\n", address,
+                         file);
     else if (strcmp(report->result, "network-down") == 0)
-        fprintf(file, "The network towards %s is down: see 'ip route get %s' and 'ip link'\n",
-                address, address);
+        print_of_address("The network towards @ is down: see 'ip route get @' and 'ip link'\n",
+                         address, file);
     else if (strcmp(report->result, "permission-denied") == 0)
-        fprintf(file, "A firewall or the kernel keeps probes to %s in: see 'nft list ruleset'\n",
-                address);
+        print_of_address("A firewall or the kernel keeps probes to @ in: see 'nft list ruleset'\n",
+                         address, file);
 }
 
 void probe_report_print_labels(const ProbeReport *report, FILE *file)
@@ -129,12 +140,15 @@ void probe_report_print_labels(const ProbeReport *report, FILE *file)
 
 void probe_report_print(const ProbeReport *report, FILE *file)
 {
-    fputs(report->result, file);
+    plain_text_print(report->result, file);
 
-    if (report->responder[0])
-        fprintf(file, " from %s", report->responder);
-    else if (report->address[0])
-        fprintf(file, " to %s", report->address);
+    if (report->responder[0]) {
+        fputs(" from ", file);
+        plain_text_print(report->responder, file);
+    } else if (report->address[0]) {
+        fputs(" to ", file);
+        plain_text_print(report->address, file);
+    }
     if (!isnan(report->time_ms))
         fprintf(file, " in %.3f ms", report->time_ms);
 
@@ -142,9 +156,12 @@ void probe_report_print(const ProbeReport *report, FILE *file)
         putc(' ', file);
         probe_report_print_labels(report, file);
     }
-    for (size_t i = 0; i < report->n_details; i++)
-        fprintf(file, "%s%s %s", i == 0 ? " (" : ", ", report->details[i].name,
-                report->details[i].value);
+    for (size_t i = 0; i < report->n_details; i++) {
+        fputs(i == 0 ? " (" : ", ", file);
+        plain_text_print(report->details[i].name, file);
+        putc(' ', file);
+        plain_text_print(report->details[i].value, file);
+    }
     fputs(report->n_details > 0 ? ")\n" : "\n", file);
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "plain-text.h"
 #include "util.h"
 
 /* Where lines begin that belong to the hop above, and those that belong to a responder. */
@@ -15,8 +16,11 @@
 void trace_report_print_head(const char *host, const char *address, unsigned max_ttl, FILE *file)
 {
     fprintf(file, "trace to %s", host);
-    if (address[0] && strcmp(address, host) != 0)
-        fprintf(file, " (%s)", address);
+    if (address[0] && strcmp(address, host) != 0) {
+        fputs(" (", file);
+        plain_text_print(address, file);
+        putc(')', file);
+    }
     fprintf(file, ", up to %u hop%s\n", max_ttl, max_ttl == 1 ? "" : "s");
 }
 
@@ -25,10 +29,11 @@ static void print_responder(const char *address, const TraceNames *names, const 
 {
     const char *name = names->get(address, names->userdata);
 
+    fputs(style->bold, file);
+    plain_text_print(name ? name : address, file);
+    fputs(style->end, file);
     if (name)
-        fprintf(file, "%s%s%s (%s)", style->bold, name, style->end, address);
-    else
-        fprintf(file, "%s%s%s", style->bold, address, style->end);
+        fprintf(file, " (%s)", address); /* which was looked up, so it is one */
 }
 
 /* What one probe tells, beside who answered. */
@@ -40,8 +45,11 @@ static void print_probe(const ProbeReport *report, const Style *style, FILE *fil
     }
     if (!isnan(report->time_ms))
         fprintf(file, "  %.3f ms", report->time_ms);
-    if (!report->success && strcmp(report->result, "ttl-expired") != 0)
-        fprintf(file, "  %s%s%s", style->bad, report->result, style->end);
+    if (!report->success && strcmp(report->result, "ttl-expired") != 0) {
+        fprintf(file, "  %s", style->bad);
+        plain_text_print(report->result, file);
+        fputs(style->end, file);
+    }
 }
 
 static bool is_from(const TraceProbe *probe, const char *responder)

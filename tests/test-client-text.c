@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdlib.h>
 
+#include "plain-text.h"
 #include "progress.h"
 #include "status-report.h"
 #include "style.h"
@@ -159,6 +160,37 @@ static void test_wrong_numbers(void)
     g_assert_cmpuint(usec, ==, 7);
 }
 
+static void test_plain_text(void)
+{
+    static const struct {
+        const char *text, *plain;
+    } cases[] = {
+        {"", ""},
+        {"reply from b\xc3\xbc"
+         "cher.test\xe2\x82\xac",
+         "reply from b\xc3\xbc"
+         "cher.test\xe2\x82\xac"},
+        {"\033]0;x\a\n\r\x7f", "\\x1b]0;x\\x07\\x0a\\x0d\\x7f"},
+        {"\xc2\x9b"
+         "31m\xc2\xa0",
+         "\\xc2\\x9b31m\xc2\xa0"},
+        {"a\xe2\x80\xae"
+         "b\xe2\x81\xa6",
+         "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6"},
+        {"\xe2\x80", "\xe2\x80"}, /* cut off */
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = NULL;
+        size_t size;
+        FILE *file = open_memstream(&text, &size);
+
+        plain_text_print(cases[i].text, file);
+        fclose(file);
+        g_assert_cmpstr(text, ==, cases[i].plain);
+    }
+}
+
 int main(int argc, char *argv[])
 {
     g_test_init(&argc, &argv, NULL);
@@ -166,6 +198,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/client-text/style", test_style);
     g_test_add_func("/client-text/progress", test_progress);
     g_test_add_func("/client-text/no-progress", test_no_progress);
+    g_test_add_func("/client-text/plain-text", test_plain_text);
     g_test_add_func("/client-text/numbers", test_numbers);
     g_test_add_func("/client-text/wrong-numbers", test_wrong_numbers);
     return g_test_run();
