@@ -83,6 +83,9 @@ int probe_report_read(ProbeReport *report, sd_bus_message *reply)
     if (r < 0)
         return r;
 
+    /* As NaN: no time that anything took, and JSON and means have no use for it. */
+    if (!isfinite(read.time_ms) || read.time_ms < 0)
+        read.time_ms = NAN;
     read.success = success;
     read.message = sd_bus_message_ref(reply);
     *report = read;
