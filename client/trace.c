@@ -102,8 +102,21 @@ bool trace_hop_is_known(const Trace *trace, unsigned ttl)
     return trace_hop_ended(trace, ttl) == trace->queries;
 }
 
+/* Whether a probe's result tells nothing of the way: nobody answered, or the machine that sends was
+ * busy when this one was to be sent. */
+static bool tells_nothing(const char *result)
+{
+    static const char *const results[] = {"no-reply", "address-in-use", "address-not-available",
+                                          "unexpected-error"};
+
+    for (size_t i = 0; i < ELEMENTS(results); i++)
+        if (strcmp(result, results[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Whether there is no way on from a hop: its probes ended with something else than expiring, or
- * with no answer at all. One that expired here went on with a greater limit. */
+ * told nothing of the way. One that expired here went on with a greater limit. */
 static bool is_dead_end(const Trace *trace, unsigned ttl)
 {
     bool is_other = false;
@@ -113,7 +126,7 @@ static bool is_dead_end(const Trace *trace, unsigned ttl)
 
         if (strcmp(result, "ttl-expired") == 0)
             return false;
-        is_other |= strcmp(result, "no-reply") != 0;
+        is_other |= !tells_nothing(result);
     }
     return is_other;
 }

@@ -168,11 +168,15 @@ static void test_dead_end(void)
     g_assert_false(trace->is_reached);
     trace_free(trace);
 
-    /* Silence is no dead end. */
-    trace = new_trace(1, 2, 1, true);
+    /* Silence is no dead end, nor is a port that was taken. */
+    trace = new_trace(1, 3, 1, true);
     g_free(send_all(trace));
     answer(trace, 1, 0, "no-reply", "", NAN);
-    g_assert_cmpuint(trace->last_ttl, ==, 2);
+    g_assert_cmpuint(trace->last_ttl, ==, 3);
+    answer(trace, 2, 0, "address-in-use", "", NAN);
+    g_assert_cmpuint(trace->last_ttl, ==, 3);
+    answer(trace, 3, 0, "reply", TARGET, 1);
+    g_assert_true(trace->is_reached);
     trace_free(trace);
 
     trace = new_trace(1, 3, 1, true);
