@@ -54,14 +54,31 @@ const struct option probe_argument_ttl_option[] = {
     {0},
 };
 
+/* Says so where text is not of its kind. */
+static bool check(const char *key, ValueKind kind, const char *text)
+{
+    int64_t integer;
+    double seconds;
+
+    if (kind == VALUE_STRING || syntax_read_integer(text, &integer) ||
+        (kind == VALUE_SECONDS && syntax_read_seconds(text, &seconds)))
+        return true;
+    fprintf(stderr, "option %s is '%s', a %s is expected\n", key, text,
+            kind == VALUE_SECONDS ? "number of seconds" : "whole number");
+    return false;
+}
+
 bool probe_arguments_take(ProbeArguments *arguments, int option, const char *argument)
 {
+    int i = option - OPTION(0);
+
     if (option == '4' || option == '6')
         arguments->values[PROBE_ARGUMENT_IP_VERSION] = option == '4' ? "4" : "6";
-    else if (option >= OPTION(0) && option <= OPTION(PROBE_ARGUMENT_LAST))
-        arguments->values[option - OPTION(0)] = argument;
-    else
+    else if (i < 0 || i > PROBE_ARGUMENT_LAST ||
+             !check(contract[i].key, contract[i].kind, argument))
         return false;
+    else
+        arguments->values[i] = argument;
     return true;
 }
 
@@ -72,17 +89,14 @@ static int append(sd_bus_message *call, const char *key, ValueKind kind, const c
     double seconds;
     int r;
 
-    if (kind == VALUE_STRING) {
+    if (kind == VALUE_STRING)
         r = sd_bus_message_append(call, "{sv}", key, "s", text);
-    } else if (syntax_read_integer(text, &integer)) {
+    else if (syntax_read_integer(text, &integer))
         r = sd_bus_message_append(call, "{sv}", key, "x", integer);
-    } else if (kind == VALUE_SECONDS && syntax_read_seconds(text, &seconds)) {
+    else if (syntax_read_seconds(text, &seconds))
         r = sd_bus_message_append(call, "{sv}", key, "d", seconds);
-    } else {
-        fprintf(stderr, "option %s is '%s', a %s is expected\n", key, text,
-                kind == VALUE_SECONDS ? "number of seconds" : "whole number");
-        return 1;
-    }
+    else
+        r = -EDOM; /* check() let it pass */
     if (r == -EINVAL) {
         fprintf(stderr, "option %s is not UTF-8 text\n", key);
         return 1;

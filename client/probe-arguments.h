@@ -51,15 +51,16 @@ extern const struct option probe_argument_ttl_option[];
     "     --tos=N                Type of service or traffic class, 0-255\n"                        \
     "     --mark=N               Routing mark, 0-4294967295\n"
 
-/** probe_arguments_take() - take what getopt_long() has returned. False if it is none of them. */
+/** probe_arguments_take() - take what getopt_long() has returned. False if it is none of them, or
+ * is no number where it must be, which was said on stderr. */
 bool probe_arguments_take(ProbeArguments *arguments, int option, const char *argument);
 
 /**
  * probe_arguments_append() - write the options into a Probe call
  * @call: behind its host
  *
- * The service checks the ranges; here a number must be one, and text UTF-8.
+ * The service checks the ranges; here text must be UTF-8.
  *
- * Return: 0, a positive value if one is not, which was said on stderr, or a negative errno.
+ * Return: 0, a positive value if it is not, which was said on stderr, or a negative errno.
  */
 int probe_arguments_append(const ProbeArguments *arguments, sd_bus_message *call);

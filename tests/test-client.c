@@ -133,6 +133,8 @@ static void test_errors(void)
     fixture_stop(&fixture);
 
     assert_run("probe 127.0.0.1", 5, "", "connect to the system bus");
+    /* what is wrong here is said before anybody is asked or reached */
+    assert_run("probe --ttl=many ::1", 2, "", "option ttl is 'many', a whole number is expected");
 
     fixture_bus(&fixture);
     assert_run("probe 127.0.0.1", 5, "", "No mtrpacketd is on the bus");
