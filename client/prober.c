@@ -105,6 +105,8 @@ static void keep_address(Prober *prober)
 
 static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
+    static const sd_bus_error strange = SD_BUS_ERROR_MAKE_CONST(
+        SD_BUS_ERROR_INCONSISTENT_MESSAGE, "The service's answer is not what this client knows");
     Call *call = userdata;
     Prober *prober = call->prober;
     unsigned number = call->number;
@@ -120,7 +122,7 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *ret_
 
     r = probe_report_read(&report, message);
     if (r < 0) {
-        prober->events->refused(number, &SD_BUS_ERROR_NULL, r, prober->userdata);
+        prober->events->refused(number, &strange, r, prober->userdata);
         return 0;
     }
     keep_address(prober);
