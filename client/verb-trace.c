@@ -221,11 +221,15 @@ static void on_name(void *userdata)
 static int on_round(sd_event_source *source, uint64_t usec, void *userdata)
 {
     TraceRun *run = userdata;
+    uint64_t now;
     int r = 0;
 
     if (trace_next_round(run->trace)) {
         send_more(run);
+        (void)sd_event_now(run->event, CLOCK_MONOTONIC, &now);
         run->next_usec += run->interval_usec;
+        if (run->next_usec < now) /* what was late is not made up for */
+            run->next_usec = now;
         r = sd_event_source_set_time(source, run->next_usec);
         if (r >= 0)
             r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
