@@ -3,9 +3,12 @@
 #include "ctl.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "bus-error.h"
@@ -52,12 +55,29 @@ static bool wants_agent(const Ctl *ctl)
            isatty(STDIN_FILENO);
 }
 
+static sigset_t ending_signals(void)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    return signals;
+}
+
 int ctl_connect(Ctl *ctl)
 {
+    sigset_t signals = ending_signals();
     int r;
 
     if (ctl->bus)
         return 0;
+
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL); /* fails for wrong arguments only */
+    ctl->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    if (ctl->signal_fd < 0)
+        return ctl_internal_error("watch signals", -errno);
 
     r = open_bus(ctl);
     if (r >= 0)
@@ -69,20 +89,14 @@ int ctl_connect(Ctl *ctl)
         return no_bus(ctl, r);
 
     if (wants_agent(ctl))
-        text_agent_start(&ctl->agent);
+        text_agent_start(&ctl->agent, ctl->signal_fd);
     return 0;
 }
 
 static int add_signals(sd_event *event, sd_event_signal_handler_t on_signal, void *userdata)
 {
-    static const int signals[] = {SIGINT, SIGTERM};
-    sigset_t blocked;
+    static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
     int r = 0;
-
-    sigemptyset(&blocked);
-    for (size_t i = 0; i < ELEMENTS(signals); i++)
-        sigaddset(&blocked, signals[i]);
-    (void)sigprocmask(SIG_BLOCK, &blocked, NULL); /* fails for wrong arguments only */
 
     for (size_t i = 0; r >= 0 && i < ELEMENTS(signals); i++) {
         sd_event_source *source;
@@ -120,6 +134,19 @@ void ctl_disconnect(Ctl *ctl)
      * wanted any more, and a bus that is not reached yet would be waited for without end. */
     ctl->bus = sd_bus_close_unref(ctl->bus);
     text_agent_stop(&ctl->agent);
+}
+
+void ctl_end(const Ctl *ctl, int status)
+{
+    sigset_t signals = ending_signals();
+
+    if (ctl->signal != 0) {
+        (void)raise(ctl->signal); /* waits until it is let through */
+        (void)sigprocmask(SIG_UNBLOCK, &signals, NULL);
+    }
+    if (ctl->has_threads)
+        _exit(status); /* exit() takes away what they stand on */
+    exit(status);
 }
 
 static int exit_status(const sd_bus_error *error)
@@ -160,23 +187,85 @@ int ctl_refused(const Ctl *ctl, const sd_bus_error *error, int r)
     return exit_status(error);
 }
 
-int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply)
-{
-    sd_bus_error error __attribute__((cleanup(sd_bus_error_free))) = SD_BUS_ERROR_NULL;
-    int r;
+/* One call that is waited for. */
+typedef struct Wait {
+    Ctl *ctl;
+    sd_event *event;
+    sd_bus_message *reply;
+} Wait;
 
-    r = service_call(ctl->bus, call, &error, ret_reply);
-    return r == 0 ? 0 : ctl_refused(ctl, &error, r);
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+    Wait *wait = userdata;
+
+    wait->reply = sd_bus_message_ref(reply);
+    return sd_event_exit(wait->event, 0);
 }
 
-int ctl_flush(void)
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
+    Wait *wait = userdata;
+
+    wait->ctl->signal = (int)info->ssi_signo;
+    return sd_event_exit(wait->event, 0);
+}
+
+/* Waits for the answer, whatever it is, or a signal. Returns 0 or a negative errno. */
+static int wait_for_reply(Wait *wait, sd_bus_message *call)
+{
+    _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+    int r;
+
+    /* The service has the deadline, and its caller may wait for others first. */
+    r = sd_bus_call_async(wait->ctl->bus, &slot, call, on_reply, wait, UINT64_MAX);
+    return r < 0 ? r : sd_event_loop(wait->event);
+}
+
+int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply)
+{
+    Wait wait = {.ctl = ctl};
+    int r;
+
+    r = ctl_event_new(ctl, &wait.event, on_signal, &wait);
+    if (r != 0)
+        return r;
+    r = wait_for_reply(&wait, call);
+    if (r < 0)
+        r = ctl_refused(ctl, &SD_BUS_ERROR_NULL, r);
+    else if (ctl->signal != 0)
+        r = CTL_EXIT_OTHER;
+    else if (sd_bus_message_is_method_error(wait.reply, NULL))
+        r = ctl_refused(ctl, sd_bus_message_get_error(wait.reply),
+                        -sd_bus_message_get_errno(wait.reply));
+    else
+        *ret_reply = sd_bus_message_ref(wait.reply);
+
+    sd_bus_message_unref(wait.reply);
+    (void)sd_bus_detach_event(ctl->bus);
+    sd_event_unref(wait.event);
+    return r;
+}
+
+int ctl_flush(Ctl *ctl)
+{
+    struct pollfd fds[] = {
+        {.fd = STDOUT_FILENO, .events = POLLOUT},
+        {.fd = ctl->signal_fd, .events = POLLIN},
+    };
+    struct signalfd_siginfo info;
+
+    while (poll(fds, ELEMENTS(fds), -1) < 0 && errno == EINTR)
+        ;
+    if (fds[0].revents == 0 && read(ctl->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+        ctl->signal = (int)info.ssi_signo;
+        return CTL_EXIT_OTHER;
+    }
     return fflush(stdout) == EOF ? ctl_internal_error("write the result", -errno) : 0;
 }
 
-int ctl_print(const Ctl *ctl, json_t *document)
+int ctl_print(Ctl *ctl, json_t *document)
 {
-    int r = document_print(document, ctl->json, stdout);
+    int r = document_write(document, ctl->json, stdout);
 
-    return r < 0 ? ctl_internal_error("write JSON", r) : 0;
+    return r < 0 ? ctl_internal_error("write JSON", r) : ctl_flush(ctl);
 }

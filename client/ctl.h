@@ -21,7 +21,7 @@ enum {
     CTL_EXIT_SERVICE = 5,   /* no service, no mtr-packet, or whatever else kept the answer away */
 };
 
-/* All zeros at first. */
+/* All zeros at first, but signal_fd, which is -1. */
 typedef struct Ctl {
     sd_bus *bus; /* NULL until ctl_connect() */
     TextAgent agent;
@@ -29,10 +29,16 @@ typedef struct Ctl {
     bool no_ask_password; /* the user must not be asked to authenticate */
     const char *host;     /* the service is there, over ssh: [USER@]HOST; or NULL */
     const char *machine;  /* the service is in this container; or NULL */
+    int signal_fd;        /* to be read when the user wants this to end; -1 until ctl_connect() */
+    int signal;           /* that has ended it, and is to end the process; or 0 */
+    bool has_threads;     /* some still run, and end with the process */
 } Ctl;
 
 /**
  * ctl_connect() - connect to the system bus that the options say
+ *
+ * From then on SIGINT, SIGTERM and SIGHUP end this program in order: the agent first, which may
+ * have the terminal. They are blocked for that.
  *
  * A user on a terminal gets polkit's text agent besides, as with systemd's tools: so somebody can
  * be asked to authenticate where there is no desktop that would ask.
@@ -47,8 +53,8 @@ void ctl_disconnect(Ctl *ctl);
 /**
  * ctl_event_new() - an event loop in which the bus is heard
  * @ret: the loop
- * @on_signal: what SIGINT and SIGTERM do; before anything that comes over the bus, which over ssh
- *   goes with the same Ctrl-C
+ * @on_signal: what those signals do; before anything that comes over the bus, which over ssh goes
+ *   with the same Ctrl-C
  *
  * Return: 0 or an exit status, when it was said on stderr why not.
  */
@@ -59,7 +65,7 @@ int ctl_event_new(Ctl *ctl, sd_event **ret, sd_event_signal_handler_t on_signal,
  * @call: the message
  * @ret_reply: the answer, only on success
  *
- * Return: 0 or an exit status, when the error's message was said on stderr.
+ * Return: 0 or an exit status, when the error's message was said on stderr, or ctl->signal is set.
  */
 int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply);
 
@@ -81,9 +87,15 @@ int ctl_refused(const Ctl *ctl, const sd_bus_error *error, int r);
  */
 int ctl_internal_error(const char *what, int error);
 
-/** ctl_flush() - write what was printed. Return: 0 or an exit status, when it was said on stderr
- * why not. */
-int ctl_flush(void);
+/**
+ * ctl_flush() - write what was printed; a signal ends the wait for a reader
+ *
+ * Return: 0 or an exit status, when it was said on stderr why not, or ctl->signal is set.
+ */
+int ctl_flush(Ctl *ctl);
+
+/** ctl_end() - end the process: with @status, or by the signal that has ended all else */
+void ctl_end(const Ctl *ctl, int status) __attribute__((noreturn));
 
 /**
  * ctl_print() - print a document as ctl->json says, which is not JSON_OFF
@@ -91,4 +103,4 @@ int ctl_flush(void);
  *
  * Return: 0 or an exit status, when it was said on stderr why not.
  */
-int ctl_print(const Ctl *ctl, json_t *document);
+int ctl_print(Ctl *ctl, json_t *document);

@@ -31,7 +31,7 @@ json_t *document_new(const char *kind, const Moment *started, const Moment *ende
                      moment_to_json(started), "ended", moment_to_json(ended));
 }
 
-int document_print(json_t *document, JsonMode mode, FILE *file)
+int document_write(json_t *document, JsonMode mode, FILE *file)
 {
     /* In ASCII: nothing that a string holds acts on a terminal. */
     size_t flags = JSON_REAL_PRECISION(15) | JSON_ENSURE_ASCII |
@@ -42,7 +42,7 @@ int document_print(json_t *document, JsonMode mode, FILE *file)
         return -ENOMEM;
     errno = 0;
     r = json_dumpf(document, file, flags);
-    if (r < 0 || putc('\n', file) == EOF || fflush(file) == EOF)
+    if (r < 0 || putc('\n', file) == EOF)
         r = errno > 0 ? -errno : -EIO;
     json_decref(document);
     return r < 0 ? r : 0;

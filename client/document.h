@@ -39,10 +39,10 @@ json_t *moment_to_json(const Moment *moment);
 json_t *document_new(const char *kind, const Moment *started, const Moment *ended);
 
 /**
- * document_print() - write a document, and a newline
+ * document_write() - write a document, and a newline
  * @document: its reference is taken over; NULL says that memory ran out
  * @mode: not JSON_OFF
  *
  * Return: 0 or a negative errno.
  */
-int document_print(json_t *document, JsonMode mode, FILE *file);
+int document_write(json_t *document, JsonMode mode, FILE *file);

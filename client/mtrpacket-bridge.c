@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "bus-error.h"
+#include "descriptors.h"
+#include "plain-text.h"
 #include "pump.h"
 #include "service-call.h"
 #include "util.h"
@@ -46,7 +48,9 @@ static void help(void)
 /* Says one line on stderr; returns the exit status. */
 static int complain(const char *what, const char *why)
 {
-    fprintf(stderr, "mtrpacket-bridge: %s%s%s\n", what, why ? ": " : "", why ? why : "");
+    fprintf(stderr, "mtrpacket-bridge: %s%s", what, why ? ": " : "");
+    plain_text_print(why ? why : "", stderr);
+    putc('\n', stderr);
     return EXIT_FAILURE;
 }
 
@@ -177,6 +181,8 @@ int main(int argc, char *argv[])
     Arguments arguments = {0};
     int r;
 
+    if (!descriptors_fill())
+        return EXIT_FAILURE;
     r = parse_arguments(&arguments, argc, argv);
     if (r > 0)
         return r - 1;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bus-error.h"
+#include "descriptors.h"
 #include "syntax.h"
 #include "util.h"
 #include "verbs.h"
@@ -79,31 +78,21 @@ static int run(Ctl *ctl, int argc, char *argv[])
     return run_verb(ctl, argc - optind, argv + optind);
 }
 
-/* Of stdin, stdout and stderr one that is closed would be the next descriptor that is opened, and
- * what is printed would go into a pipe of ours. Opened the wrong way round it fails as before. */
-static bool fill_standard_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 &&
-            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
-            return false;
-    return true;
-}
-
 int main(int argc, char *argv[])
 {
-    Ctl ctl = {0};
+    Ctl ctl = {.signal_fd = -1};
     int status;
 
-    if (!fill_standard_descriptors())
+    if (!descriptors_fill())
         return CTL_EXIT_SERVICE;
     bus_error_register();
+    argv[0] = program_invocation_short_name; /* who getopt_long() says speaks */
 
     status = run(&ctl, argc, argv);
     ctl_disconnect(&ctl);
 
     /* If something went wrong already, that has been said. */
-    if (status != CTL_EXIT_SERVICE && ctl_flush() != 0)
+    if (ctl.signal == 0 && status != CTL_EXIT_SERVICE && ctl_flush(&ctl) != 0)
         status = CTL_EXIT_SERVICE;
-    return status;
+    ctl_end(&ctl, status);
 }

@@ -115,6 +115,10 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *ret_
 
     call_free(call);
     if (sd_bus_message_is_method_error(message, NULL)) {
+        /* The service may be another from now on, without our session. */
+        prober->keeps_address = is_address(prober->host);
+        prober->keeps_address =
+            is_address(prober->host); /* the service may be another from now on */
         prober->events->refused(number, sd_bus_message_get_error(message),
                                 -sd_bus_message_get_errno(message), prober->userdata);
         return 0;

@@ -19,8 +19,6 @@
 /* Look-ups at a time that are waited for. */
 #define RUNNING_MAX 16
 
-typedef struct Lookup Lookup;
-
 /* An address, and its name. */
 typedef struct Entry {
     char address[INET6_ADDRSTRLEN];
@@ -28,19 +26,18 @@ typedef struct Entry {
     enum { ENTRY_QUEUED, ENTRY_RUNNING, ENTRY_DONE } state;
     ReverseNames *names;
     sd_event_source *timer; /* while it runs */
-    Lookup *lookup; /* until its thread is done, which may be long after it was waited for */
     UT_hash_handle by_address;
 } Entry;
 
 /* What a thread has of an entry. The thread's, until it comes back through the pipe. */
-struct Lookup {
+typedef struct Lookup {
     int result_fd;
     struct sockaddr_storage address;
     socklen_t length;
     Entry *entry;
     int result; /* of getnameinfo() */
     char name[NI_MAXHOST];
-};
+} Lookup;
 
 struct ReverseNames {
     sd_event *event;
@@ -166,7 +163,6 @@ static int on_result(sd_event_source *source, int fd, uint32_t revents, void *us
     names->n_threads--;
     if (lookup->entry->state == ENTRY_RUNNING)
         finish(lookup->entry, lookup->result == 0 && is_plain(lookup->name) ? lookup->name : NULL);
-    lookup->entry->lookup = NULL;
     free(lookup);
     run_queued(names);
     names->changed(names->userdata);
@@ -195,7 +191,6 @@ static void start(Entry *entry)
         finish(entry, NULL);
         return;
     }
-    entry->lookup = lookup;
     names->n_threads++;
 }
 
@@ -264,6 +259,11 @@ int reverse_names_new(ReverseNames **ret, sd_event *event, void (*changed)(void 
     return 0;
 }
 
+bool reverse_names_is_running(const ReverseNames *names)
+{
+    return names->n_threads > 0;
+}
+
 ReverseNames *reverse_names_free(ReverseNames *names)
 {
     Entry *entry, *next;
@@ -275,14 +275,9 @@ ReverseNames *reverse_names_free(ReverseNames *names)
         entry->timer = sd_event_source_disable_unref(entry->timer);
 
     /* A thread that still runs has the pipe and, through its look-up, all of this: they go with the
-     * process, and are left where whoever looks for leaks finds them. */
-    if (names->n_threads > 0) {
-        static ReverseNames *left;
-
-        left = names;
-        (void)left;
+     * process. */
+    if (reverse_names_is_running(names))
         return NULL;
-    }
 
     HASH_ITER (by_address, names->by_address, entry, next) {
         HASH_DELETE(by_address, names->by_address, entry);

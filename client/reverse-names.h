@@ -22,6 +22,9 @@ typedef struct ReverseNames ReverseNames;
 int reverse_names_new(ReverseNames **ret, sd_event *event, void (*changed)(void *userdata),
                       void *userdata);
 
+/** reverse_names_is_running() - whether there are look-ups that run, waited for or not */
+bool reverse_names_is_running(const ReverseNames *names);
+
 /** reverse_names_free() - forget them; look-ups that still run go with the process. Return: NULL.
  */
 ReverseNames *reverse_names_free(ReverseNames *names);

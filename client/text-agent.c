@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -35,11 +36,10 @@ static void __attribute__((noreturn)) become_agent(int notify, pid_t parent)
     _exit(EXIT_FAILURE);
 }
 
-void text_agent_start(TextAgent *agent)
+void text_agent_start(TextAgent *agent, int stop_fd)
 {
     pid_t parent = getpid(), pid;
     int fds[2];
-    char c;
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return;
@@ -48,9 +48,11 @@ void text_agent_start(TextAgent *agent)
         become_agent(fds[1], parent);
     close(fds[1]);
 
-    /* It is registered, or has ended. */
     if (pid > 0) {
-        while (read(fds[0], &c, 1) < 0 && errno == EINTR)
+        /* It closes its end when it is registered, or ends. */
+        struct pollfd wait[] = {{.fd = fds[0]}, {.fd = stop_fd, .events = POLLIN}};
+
+        while (poll(wait, ELEMENTS(wait), -1) < 0 && errno == EINTR)
             ;
         agent->pid = pid;
     }

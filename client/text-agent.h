@@ -12,12 +12,13 @@ typedef struct TextAgent {
 
 /**
  * text_agent_start() - start it, and wait until polkit knows it
+ * @stop_fd: not any longer than until this can be read
  *
  * It is polkit's last choice: where the user's session has an agent, that one asks. If it cannot be
  * started nothing is said: most users need not authenticate, and who must is told so by the
  * service.
  */
-void text_agent_start(TextAgent *agent);
+void text_agent_start(TextAgent *agent, int stop_fd);
 
 /** text_agent_stop() - end it; also where none runs */
 void text_agent_stop(TextAgent *agent);

@@ -133,7 +133,7 @@ static int show(Ping *ping, unsigned number, const ProbeReport *report)
 
     printf("%u: ", number);
     probe_report_print(report, stdout);
-    return ctl_flush();
+    return ctl_flush(ping->ctl);
 }
 
 static void on_answered(unsigned number, ProbeReport *report, void *userdata)
@@ -159,7 +159,11 @@ static void on_answered(unsigned number, ProbeReport *report, void *userdata)
 static void on_refused(unsigned number, const sd_bus_error *error, int r, void *userdata)
 {
     Ping *ping = userdata;
-    int status = ctl_refused(ping->ctl, error, r);
+    int status;
+
+    if (ping->summary.n_ended > 0)
+        fprintf(stderr, "%u: ", number);
+    status = ctl_refused(ping->ctl, error, r);
 
     ping->summary.n_failed++;
     if (status != CTL_EXIT_SERVICE || ping->summary.n_ended == 0 ||
@@ -219,7 +223,8 @@ static int run(Ping *ping)
         return ctl_internal_error("run the event loop", r);
     /* Without a single result there is nothing to add to the error, nor where nothing can be
      * written. */
-    if (ping->status != 0 && (ping->summary.n_ended == 0 || ferror(stdout)))
+    if (ping->ctl->signal != 0 ||
+        (ping->status != 0 && (ping->summary.n_ended == 0 || ferror(stdout))))
         return ping->status;
     r = print_summary(ping);
     if (ping->status != 0 || r != 0)

@@ -47,7 +47,7 @@ static int show(Ctl *ctl, const ProbeReport *report, const char *host)
         r = ctl_print(ctl, to_json(report, host));
     } else {
         probe_report_print(report, stdout);
-        r = ctl_flush(); /* the hint comes behind it */
+        r = ctl_flush(ctl); /* the hint comes behind it */
     }
     if (r != 0)
         return r;

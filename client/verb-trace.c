@@ -33,7 +33,7 @@ typedef struct TraceRun {
     Progress progress;
     Style style;
     Moment started;
-    bool has_head;     /* it is shown what is traced */
+    unsigned n_ended;  /* probes */
     bool has_hint;     /* what may help has been said */
     unsigned next_ttl; /* of the hop that is shown next */
     int status;        /* of what ended it; 0 if nothing is wrong */
@@ -132,9 +132,8 @@ static void show_hint(TraceRun *run, unsigned ttl)
 
 static void show_head(TraceRun *run, const ProbeReport *report)
 {
-    if (run->has_head || run->ctl->json != JSON_OFF)
+    if (run->n_ended > 0 || run->ctl->json != JSON_OFF)
         return;
-    run->has_head = true;
     progress_clear(&run->progress);
     trace_report_print_head(run->host, report->address, run->max_ttl, stdout);
 }
@@ -152,7 +151,7 @@ static void show_known(TraceRun *run)
         show_hint(run, run->next_ttl);
         run->next_ttl++;
     }
-    r = ctl_flush();
+    r = ctl_flush(run->ctl);
     if (r != 0)
         stop(run, r);
     else if (run->next_ttl > run->trace->last_ttl)
@@ -194,6 +193,7 @@ static void on_answered(unsigned number, ProbeReport *report, void *userdata)
     TraceRun *run = userdata;
 
     show_head(run, report);
+    run->n_ended++;
     if (run->names && trace_ttl(run->trace, number) <= run->trace->last_ttl)
         reverse_names_ask(run->names, report->responder);
     trace_answer(run->trace, number, report);
@@ -307,12 +307,11 @@ static int trace(TraceRun *run)
     if (r < 0)
         return ctl_internal_error("run the event loop", r);
 
-    if (run->status != 0)
-        return run->status;
-    is_complete = run->next_ttl > run->trace->last_ttl;
-    r = finish(run); /* shows the rest, where it is not */
-    if (r != 0)
-        return r;
+    is_complete = run->status == 0 && run->next_ttl > run->trace->last_ttl;
+    if (run->ctl->signal == 0 && !ferror(stdout) && (run->status == 0 || run->n_ended > 0))
+        r = finish(run); /* shows the rest, where not all was known */
+    if (run->status != 0 || r != 0)
+        return run->status != 0 ? run->status : r;
     return run->trace->is_reached && is_complete ? CTL_EXIT_OK : CTL_EXIT_OTHER;
 }
 
@@ -362,6 +361,7 @@ int verb_trace(Ctl *ctl, int argc, char *argv[])
 
     r = trace(&run);
     prober_free(run.prober);
+    ctl->has_threads = run.names && reverse_names_is_running(run.names);
     reverse_names_free(run.names);
     trace_free(run.trace);
     sd_event_source_disable_unref(run.timer);

@@ -54,7 +54,7 @@ static void test_status(void)
 
     report.n_counters = 1;
     file = open_memstream(&json, &size);
-    g_assert_cmpint(document_print(status_report_to_json(&report), JSON_SHORT, file), ==, 0);
+    g_assert_cmpint(document_write(status_report_to_json(&report), JSON_SHORT, file), ==, 0);
     fclose(file);
     g_assert_cmpstr(
         json, ==,

@@ -100,12 +100,12 @@ static void test_json(void)
     size_t size;
     FILE *file = open_memstream(&text, &size);
 
-    g_assert_cmpint(document_print(ping_summary_to_json(&summary, "a.test", &started, &ended),
+    g_assert_cmpint(document_write(ping_summary_to_json(&summary, "a.test", &started, &ended),
                                    JSON_SHORT, file),
                     ==, 0);
     add(&summary, "reply", 2);
     add(&summary, "no-reply", NAN);
-    g_assert_cmpint(document_print(ping_summary_to_json(&summary, "a.test", &started, &ended),
+    g_assert_cmpint(document_write(ping_summary_to_json(&summary, "a.test", &started, &ended),
                                    JSON_SHORT, file),
                     ==, 0);
     fclose(file);

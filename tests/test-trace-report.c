@@ -307,7 +307,7 @@ static void test_json(void)
     g_free(send_all(trace));
     answer_label(trace, 1, 1, 16);
     answer(trace, 2, 0, "reply", TARGET, NAN);
-    g_assert_cmpint(document_print(trace_report_to_json(trace, "a.test", &named, &started, &ended),
+    g_assert_cmpint(document_write(trace_report_to_json(trace, "a.test", &named, &started, &ended),
                                    JSON_SHORT, file),
                     ==, 0);
     fclose(file);
