@@ -2,6 +2,7 @@
 
 /* mtrpacketctl, as a person or a script uses it. */
 
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,6 +12,8 @@
 #include "fake-packet.h"
 #include "fixture.h"
 #include "polkit.h"
+#include "stream-client.h"
+#include "user-program.h"
 
 /* How a JSON document of a kind begins. */
 #define TIMES "\\{\"realtime_usec\":[0-9]+,\"monotonic_usec\":[0-9]+\\}"
@@ -329,41 +332,66 @@ static void test_closed(void)
     fixture_stop(&fixture);
 }
 
-/* A bus that does not answer keeps nobody who was told to stop. */
+/* A signal ends it also while the bus is not reached, of which its child is the way. */
 static void test_stop_while_connecting(void)
 {
-    static const char *const commands[] = {"ping ::1", "trace -n ::1"};
+    static const char *const commands[] = {"ping ::1", "trace -n ::1", "status"};
+    static const int statuses[] = {1, 1, 128 + SIGTERM};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
         g_autofree char *script =
             g_strdup_printf("export DBUS_SYSTEM_BUS_ADDRESS=unixexec:path=sleep,argv1=100\n"
-                            "%s %s & sleep 1; kill $!; wait $!",
+                            "%s %s & pid=$!\n"
+                            "until [ \"$(cat /proc/$pid/task/$pid/children)\" ]; do :; done\n"
+                            "kill $pid; wait $pid",
                             fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"), commands[i]);
-        const char *const argv[] = {"timeout", "10", "sh", "-c", script, NULL};
+        const char *const argv[] = {"timeout", "60", "bash", "-c", script, NULL};
+        g_autofree char *out = NULL, *err = NULL;
 
-        g_assert_cmpint(fixture_command(argv, NULL, NULL), ==, 1);
+        g_assert_cmpint(fixture_command(argv, &out, &err), ==, statuses[i]);
     }
 }
 
-/* Its exit status is the same for people and for programs: it was stopped, so 1. */
+/* Its exit status is the same for people and for programs: it was stopped, so 1. That hop 1 is the
+ * target it knows when its later rounds are of one probe. */
 static void test_stopped_trace(void)
 {
     static const char *const modes[] = {"off", "short"};
-    Fixture fixture;
 
-    fixture_start(&fixture, NULL);
     for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
-        g_autofree char *script =
-            g_strdup_printf("%s --json=%s trace -n -i 60 ::1 & sleep 1; kill $!; wait $!",
-                            fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"), modes[i]);
-        const char *const argv[] = {"timeout", "10", "sh", "-c", script, NULL};
+        g_autofree char *json = g_strdup_printf("--json=%s", modes[i]);
+        const char *const argv[] = {fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"),
+                                    json,
+                                    "trace",
+                                    "-n",
+                                    "-i",
+                                    "0.1",
+                                    "--queries=100",
+                                    "::1",
+                                    NULL};
         g_autofree char *out = NULL;
+        StreamClient client;
+        Fixture fixture;
+        int status;
+        GPid pid;
 
-        g_assert_cmpint(fixture_command(argv, &out, NULL), ==, 1);
-        g_assert_nonnull(
-            strstr(out, i == 0 ? " ms  ?  ?\n" : "\"reached\":true,\"complete\":false"));
+        fixture_start(&fixture, NULL);
+        pid = user_spawn(0, argv, &client, NULL);
+        while (get_statistic(fixture.root, "probes_sent") < 30 + 2)
+            g_usleep(10000); /* nothing tells of a probe that was sent */
+        g_assert_cmpint(kill(pid, SIGTERM), ==, 0);
+        status = user_wait(pid);
+        g_assert_true(WIFEXITED(status));
+        g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+        do {
+            g_free(out);
+            out = stream_line(&client);
+            g_assert_nonnull(out);
+        } while (!g_regex_match_simple(i == 0 ? " ms  [?]" : "\"reached\":true,\"complete\":false",
+                                       out, 0, 0));
+        stream_client_clear(&client);
+        fixture_stop(&fixture);
     }
-    fixture_stop(&fixture);
 }
 
 static void add_tests(void)
