@@ -30,6 +30,7 @@ typedef struct Fake {
     const char *name;               /* that it was started by */
     unsigned n_probes, n_questions; /* that it was given */
     unsigned n_skipped;             /* numbers that it was told to skip */
+    unsigned n_at_hop[256];         /* probes with each hop limit, see route() */
     struct {
         int token;
         const char *answer;
@@ -181,6 +182,37 @@ static void inspect(const Fake *fake, int token)
     printf("\n");
 }
 
+/* The answer of the Nth probe to a hop on a way of five, or NULL for none. The second has two
+ * routers that answer in turn, one with another label stack each time; the third loses every other
+ * probe; the fourth tells nothing of itself. */
+static const char *hop_answer(unsigned hop, unsigned n)
+{
+    switch (hop) {
+    case 1:
+        return "ttl-expired ip-4 10.0.1.1 round-trip-time 1";
+    case 2:
+        return n == 0   ? "ttl-expired ip-4 10.0.2.1 round-trip-time 1 mpls 16004,5,0,254,3,0,1,1"
+               : n == 1 ? "ttl-expired ip-4 10.0.2.2 round-trip-time 1"
+                        : "ttl-expired ip-4 10.0.2.1 round-trip-time 1 mpls 17,0,1,1";
+    case 3:
+        return n == 1 ? "ttl-expired ip-4 10.0.3.2 round-trip-time 1" : NULL;
+    case 4:
+        return NULL;
+    default:
+        return REPLY;
+    }
+}
+
+static void route(Fake *fake, int token, const char *line)
+{
+    const char *ttl = argument(line, "ttl"), *answer;
+    unsigned hop = ttl ? (unsigned)atoi(ttl) % 256 : 255;
+
+    answer = hop_answer(hop, fake->n_at_hop[hop]++ % 3);
+    if (answer)
+        printf("%d %s\n", token, answer);
+}
+
 static void long_line(void)
 {
     for (unsigned i = 0; i < 4097; i++)
@@ -310,6 +342,9 @@ static void handle_probe(Fake *fake, int token, const char *line)
         break;
     case FAKE_KEEP_NO_ROUTE:
         keep(fake, token, NO_ROUTE);
+        break;
+    case FAKE_ROUTE:
+        route(fake, token, line);
         break;
     default:
         printf("%d %s\n", token, REPLY);

@@ -28,6 +28,7 @@ enum {
     FAKE_KEEP_NO_ROUTE,   /* the same, and then as FAKE_NO_ROUTE */
     FAKE_KEEP_AND_BREAK,  /* as FAKE_KEEP, and then says what is no reply, all at once */
     FAKE_KEEP_AND_STALL,  /* the same, but after it has answered it reads no further for a while */
+    FAKE_ROUTE,           /* by the hop limit, see fake-packet.c: five hops to the target */
 };
 
 /* Half of the places in a process: as many as one user alone gets. */

@@ -135,6 +135,14 @@ static void leave(int before)
     close(before);
 }
 
+void network_run(const char *node, const char *line)
+{
+    int before = enter(node);
+
+    run(line);
+    leave(before);
+}
+
 void network_sysctl(const char *path, const char *value)
 {
     g_autofree char *file = g_build_filename("/proc/sys/net", path, NULL);

@@ -51,6 +51,9 @@ void network_up(void);
 /** network_down() - remove all of it, and the counters; also where network_up() came to half */
 void network_down(void);
 
+/** network_run() - run a command in a node, which is to succeed: words with a space between */
+void network_run(const char *node, const char *line);
+
 /** network_sysctl() - write a file under /proc/sys/net of the host */
 void network_sysctl(const char *path, const char *value);
 
