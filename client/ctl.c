@@ -180,8 +180,9 @@ int ctl_refused(const Ctl *ctl, const sd_bus_error *error, int r)
 {
     char text[SERVICE_ERROR_SIZE];
 
+    /* Calls that wait when the connection is closed, sd-bus ends as if they had timed out. */
     if (ctl->bus && sd_bus_is_open(ctl->bus) <= 0)
-        return no_bus(ctl, r);
+        return no_bus(ctl, sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) ? -ENOTCONN : r);
     plain_text_print(service_error_text(error, r, text), stderr);
     fprintf(stderr, "%s\n", authentication_hint(ctl, error));
     return exit_status(error);
