@@ -25,7 +25,7 @@ int ctl_internal_error(const char *what, int error)
 /* Says which bus cannot be talked to. What ssh itself has to say it says itself. */
 static int no_bus(const Ctl *ctl, int error)
 {
-    bool is_closed = error == -ENOTCONN || error == -ECONNRESET;
+    bool is_closed = error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE;
     const char *why = is_closed ? "the connection was closed" : strerror(-error);
 
     if (ctl->host)
