@@ -26,7 +26,9 @@ int ctl_internal_error(const char *what, int error)
 static int no_bus(const Ctl *ctl, int error)
 {
     bool is_closed = error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE;
-    const char *why = is_closed ? "the connection was closed" : strerror(-error);
+    const char *why = is_closed             ? "the connection was closed"
+                      : error == -EHOSTDOWN ? "no container of this name runs"
+                                            : strerror(-error);
 
     if (ctl->host)
         fprintf(stderr, "Failed to reach the system bus of %s over ssh: %s%s\n", ctl->host, why,
