@@ -9,6 +9,7 @@
 #include "fake-packet.h"
 #include "fixture.h"
 #include "network.h"
+#include "user-program.h"
 
 /* A string for either version of IP. */
 typedef struct Pair {
@@ -218,6 +219,27 @@ static void refusals(Fixture *fixture)
     }
 }
 
+/* What is said of all its probes is said once. */
+static void said_once(Fixture *fixture)
+{
+    g_auto(GStrv) argv = client_argv("trace " NETWORK_TARGET_4);
+    g_autofree char *out = NULL, *err = NULL;
+
+    client_assert("trace nowhere.test", 4, "", ".*\"nowhere.test\" has no address.*\n");
+    client_assert("trace -4 " NETWORK_TARGET_6, 4, "", ".* is an IPv6 address, .*\n");
+    client_assert("trace --tos=256 " NETWORK_TARGET_4, 2, "", "option tos is 256, .*\n");
+    g_assert_cmpint(user_command(FIXTURE_OTHER_UID, NULL, (const char *const *)argv, &out, &err),
+                    ==, 3);
+    g_assert_cmpstr(out, ==, "");
+    g_assert_true(g_str_has_prefix(err, "user 4242 may not send probes: "));
+    g_assert_true(strchr(err, '\n') == err + strlen(err) - 1);
+}
+
+static void test_said_once(void)
+{
+    in_network(said_once);
+}
+
 static void test_refusals(void)
 {
     in_network(refusals);
@@ -353,6 +375,7 @@ static void add_tests(void)
     g_test_add_func("/trace/silent", test_silent);
     g_test_add_func("/trace/options", test_options);
     g_test_add_func("/trace/refusals", test_refusals);
+    g_test_add_func("/trace/said-once", test_said_once);
     g_test_add_func("/trace/dead-end", test_dead_end);
     g_test_add_func("/trace/no-route", test_no_route);
     g_test_add_func("/trace/shapes", test_shapes);
