@@ -148,6 +148,7 @@ int callers_init(Callers *callers, sd_bus *bus, Authority *authority, Quota *quo
                          .statistics = statistics,
                          .busy = busy,
                          .userdata = userdata};
+    routes_init(&callers->routes);
 
     return sd_bus_add_match_async(bus, &callers->leaving,
                                   "type='signal',sender='" BUS_DRIVER_NAME
@@ -163,6 +164,7 @@ void callers_deinit(Callers *callers)
     HASH_ITER (by_name, callers->by_name, caller, next)
         caller_free(caller);
     callers->leaving = sd_bus_slot_unref(callers->leaving);
+    routes_deinit(&callers->routes);
 }
 
 void callers_cancel(Callers *callers, const Failure *failure)

@@ -19,6 +19,7 @@
 #include "names.h"
 #include "outcome.h"
 #include "quota.h"
+#include "routes.h"
 #include "statistics.h"
 
 typedef struct Caller Caller;
@@ -67,6 +68,7 @@ struct Callers {
     Quota *quota;           /* borrowed */
     Resolver *resolver;     /* borrowed */
     Statistics *statistics; /* borrowed; of answers */
+    Routes routes;          /* to the targets of probes */
     sd_bus_slot *leaving;
     Caller *by_name;
     unsigned n_unidentified; /* requests of callers whose user is not known yet */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "deadlines.h"
 #include "hash.h"
 #include "local-address.h"
 #include "log.h"
@@ -91,9 +92,11 @@ static void request_submit(Request *request)
     (void)refuse(request, r, &failure, "the call cannot be queued");
 }
 
-/* Where the probe goes is known. */
+/* Where the probe goes is known. What the kernel has no way to is answered as mtr-packet does if it
+ * is given a source. */
 static void request_send(Request *request)
 {
+    static const PacketReply no_route = {.word = "no-route"};
     const ProbeOptions *options = &request->command.options;
     const ProbeTarget *target = &request->command.target;
     Failure failure;
@@ -102,7 +105,12 @@ static void request_send(Request *request)
     r = probe_options_check_version(options, target->ip_version, &failure);
     if (r == 0 && options->local_ip.ip_version != 0)
         r = local_address_check_target(&options->local_ip, target, &failure);
-    if (!refuse(request, r, &failure, "the source address cannot be checked"))
+    if (refuse(request, r, &failure, "the source address cannot be checked"))
+        return;
+    if (options->local_ip.ip_version == 0 &&
+        routes_is_unreachable(&request->caller->callers->routes, target, deadlines_now()))
+        request_finish(request, &no_route, NULL);
+    else
         request_submit(request);
 }
 
