@@ -6,17 +6,35 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <systemd/sd-login.h>
+
 #include "util.h"
+
+/* Whether polkit finds a session that this process belongs to: it looks for it in the same way. */
+static bool has_session(void)
+{
+    char *session = NULL;
+    uid_t uid;
+    int r;
+
+    r = sd_pid_get_session(0, &session);
+    if (r < 0 && sd_pid_get_owner_uid(0, &uid) >= 0)
+        r = sd_uid_get_display(uid, &session);
+    free(session);
+    return r >= 0;
+}
 
 /* Becomes the agent. It closes the descriptor NOTIFY once it is registered, and asks on the
  * controlling terminal, whatever its stdout is: what it may print besides is none of the user's
  * business. */
-static void __attribute__((noreturn)) become_agent(int notify, pid_t parent)
+static void __attribute__((noreturn)) become_agent(int notify, pid_t parent, bool is_fallback)
 {
     char argument[sizeof("--notify-fd=-2147483648")];
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -32,12 +50,14 @@ static void __attribute__((noreturn)) become_agent(int notify, pid_t parent)
         fcntl(notify, F_SETFD, 0) < 0)
         _exit(EXIT_FAILURE);
     snprintf(argument, sizeof(argument), "--notify-fd=%d", notify);
-    execl(PKTTYAGENT_PATH, "pkttyagent", argument, "--fallback", (char *)NULL);
+    execl(PKTTYAGENT_PATH, "pkttyagent", argument, is_fallback ? "--fallback" : NULL, (char *)NULL);
     _exit(EXIT_FAILURE);
 }
 
 void text_agent_start(TextAgent *agent, int stop_fd)
 {
+    /* Without a session there is no other agent, and polkit takes no fallback. */
+    bool is_fallback = has_session();
     pid_t parent = getpid(), pid;
     int fds[2];
 
@@ -45,7 +65,7 @@ void text_agent_start(TextAgent *agent, int stop_fd)
         return;
     pid = fork();
     if (pid == 0)
-        become_agent(fds[1], parent);
+        become_agent(fds[1], parent, is_fallback);
     close(fds[1]);
 
     if (pid > 0) {
