@@ -14,7 +14,10 @@
 
 void routes_init(Routes *routes)
 {
-    *routes = (Routes){.fds = {-1, -1}};
+    *routes = (Routes){.fds = {
+                           socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+                           socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+                       }};
 }
 
 void routes_deinit(Routes *routes)
@@ -68,19 +71,17 @@ static bool ask(int fd, const ProbeTarget *target)
 bool routes_is_unreachable(Routes *routes, const ProbeTarget *target, uint64_t now_usec)
 {
     size_t i = place(target);
-    int *fd = &routes->fds[target->ip_version == 6];
+    int fd = routes->fds[target->ip_version == 6];
 
     if (is_same(&routes->kept[i].target, target) &&
         now_usec - routes->kept[i].usec < ROUTES_KEPT_USEC)
         return routes->kept[i].is_unreachable;
 
-    if (*fd < 0)
-        *fd = socket(target->ip_version == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (*fd < 0)
+    if (fd < 0)
         return false;
 
     routes->kept[i].target = *target;
     routes->kept[i].usec = now_usec;
-    routes->kept[i].is_unreachable = ask(*fd, target);
+    routes->kept[i].is_unreachable = ask(fd, target);
     return routes->kept[i].is_unreachable;
 }

@@ -19,7 +19,7 @@
 #define ROUTES_KEPT_MAX 64
 
 typedef struct Routes {
-    int fds[2]; /* UDP sockets, for IPv4 and IPv6; negative before the first look */
+    int fds[2]; /* UDP sockets, for IPv4 and IPv6; negative where there is no such thing */
     struct {
         ProbeTarget target; /* its ip_version is 0 where there is none */
         uint64_t usec;      /* when it was asked for, CLOCK_MONOTONIC */
@@ -27,7 +27,7 @@ typedef struct Routes {
     } kept[ROUTES_KEPT_MAX]; /* by a hash of the address */
 } Routes;
 
-/** routes_init() - begin without answers */
+/** routes_init() - begin without answers, and have what it takes to ask for them */
 void routes_init(Routes *routes);
 
 /** routes_deinit() - close what was opened; copes with zeros */
