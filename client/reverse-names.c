@@ -31,6 +31,7 @@ typedef struct Entry {
 
 /* What a thread has of an entry. The thread's, until it comes back through the pipe. */
 typedef struct Lookup {
+    pthread_t thread;
     int result_fd;
     struct sockaddr_storage address;
     socklen_t length;
@@ -92,15 +93,12 @@ static bool read_address(const char *text, Lookup *lookup)
 static int start_thread(Lookup *lookup)
 {
     sigset_t all, old;
-    pthread_t thread;
     int r;
 
     /* Signals are for the event loop. */
     sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    r = pthread_create(&thread, NULL, run, lookup);
-    if (r == 0)
-        (void)pthread_detach(thread);
+    r = pthread_create(&lookup->thread, NULL, run, lookup);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     return -r;
 }
@@ -160,6 +158,9 @@ static int on_result(sd_event_source *source, int fd, uint32_t revents, void *us
     if (read(fd, &lookup, sizeof(Lookup *)) != sizeof(Lookup *))
         return 0;
 
+    /* It is at its end. Who does not wait for that may end while it still has what the resolver
+     * keeps for each thread, which then looks lost. */
+    (void)pthread_join(lookup->thread, NULL);
     names->n_threads--;
     if (lookup->entry->state == ENTRY_RUNNING)
         finish(lookup->entry, lookup->result == 0 && is_plain(lookup->name) ? lookup->name : NULL);
