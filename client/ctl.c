@@ -263,7 +263,9 @@ int ctl_flush(Ctl *ctl)
         ctl->signal = (int)info.ssi_signo;
         return CTL_EXIT_OTHER;
     }
-    return fflush(stdout) == EOF ? ctl_internal_error("write the result", -errno) : 0;
+    errno = EIO; /* where something was lost before */
+    return fflush(stdout) == EOF || ferror(stdout) ? ctl_internal_error("write the result", -errno)
+                                                   : 0;
 }
 
 int ctl_print(Ctl *ctl, json_t *document)
