@@ -13,6 +13,15 @@
 #define HOP_INDENT "    "
 #define RESPONDER_INDENT "      "
 
+const char *trace_report_address(const Trace *trace)
+{
+    for (unsigned ttl = trace->first_ttl; ttl <= trace->max_ttl; ttl++)
+        for (unsigned i = 0; i < trace->queries; i++)
+            if (trace_probe(trace, ttl, i)->ended)
+                return trace_probe(trace, ttl, i)->report.address;
+    return NULL;
+}
+
 void trace_report_print_head(const char *host, const char *address, unsigned max_ttl, FILE *file)
 {
     fprintf(file, "trace to %s", host);
@@ -199,21 +208,12 @@ static int add_names(const Trace *trace, unsigned ttl, const TraceNames *names, 
     return r;
 }
 
-/* The address that was probed, which each answer has; "" before the first. */
-static const char *get_address(const Trace *trace)
-{
-    for (unsigned ttl = trace->first_ttl; ttl <= trace->last_ttl; ttl++)
-        for (unsigned i = 0; i < trace->queries; i++)
-            if (trace_probe(trace, ttl, i)->ended)
-                return trace_probe(trace, ttl, i)->report.address;
-    return "";
-}
-
 json_t *trace_report_to_json(const Trace *trace, const char *host, const TraceNames *names,
                              const Moment *started, const Moment *ended)
 {
     json_t *document = document_new("trace", started, ended);
     json_t *hops = json_array(), *found = json_object(), *values;
+    const char *address = trace_report_address(trace);
     bool is_complete = true;
     int r = document ? 0 : -ENOMEM;
 
@@ -225,7 +225,7 @@ json_t *trace_report_to_json(const Trace *trace, const char *host, const TraceNa
     }
 
     values = json_pack("{s:s, s:s, s:b, s:b, s:o, s:o}", "host", host, "address",
-                       get_address(trace), "reached", (int)trace->is_reached, "complete",
+                       address ? address : "", "reached", (int)trace->is_reached, "complete",
                        (int)is_complete, "names", found, "hops", hops);
     if (r < 0 || !values || json_object_update(document, values) < 0) {
         json_decref(document);

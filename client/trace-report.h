@@ -12,6 +12,10 @@ typedef struct TraceNames {
     void *userdata;
 } TraceNames;
 
+/** trace_report_address() - the address that is probed, which each answer has; NULL before the
+ * first */
+const char *trace_report_address(const Trace *trace);
+
 /** trace_report_print_head() - write the line above the hops */
 void trace_report_print_head(const char *host, const char *address, unsigned max_ttl, FILE *file);
 

@@ -4,10 +4,9 @@
 #include <stdio.h>
 
 #include "prober.h"
-#include "progress.h"
 #include "reverse-names.h"
 #include "syntax.h"
-#include "trace-report.h"
+#include "trace-view.h"
 #include "util.h"
 #include "verbs.h"
 
@@ -30,13 +29,9 @@ typedef struct TraceRun {
     Prober *prober;
     ReverseNames *names; /* NULL if numeric */
     Trace *trace;
-    Progress progress;
-    Style style;
-    Moment started;
-    unsigned n_ended;  /* probes */
-    bool has_hint;     /* what may help has been said */
-    unsigned next_ttl; /* of the hop that is shown next */
-    int status;        /* of what ended it; 0 if nothing is wrong */
+    TraceView view;
+    unsigned n_ended; /* probes */
+    int status;       /* of what ended it; 0 if nothing is wrong */
 } TraceRun;
 
 static void help(void)
@@ -91,85 +86,13 @@ static void stop(TraceRun *run, int status)
     (void)sd_event_exit(run->event, 0); /* fails for loops that have ended only */
 }
 
-/*
- * What is shown
- */
-
-static const char *get_name(const char *address, void *userdata)
+/* Shows what is new, and ends when there is no more to come. */
+static void show(TraceRun *run)
 {
-    const TraceRun *run = userdata;
+    int r = trace_view_update(&run->view);
 
-    return run->names ? reverse_names_get(run->names, address) : NULL;
-}
-
-static bool awaits_name(const TraceRun *run, unsigned ttl)
-{
-    for (unsigned i = 0; run->names && i < run->queries; i++)
-        if (reverse_names_is_awaited(run->names, trace_probe(run->trace, ttl, i)->report.responder))
-            return true;
-    return false;
-}
-
-static void show_hop(TraceRun *run, unsigned ttl)
-{
-    const TraceNames names = {get_name, run};
-
-    if (run->ctl->json == JSON_OFF)
-        trace_report_print_hop(run->trace, ttl, &names, &run->style, stdout);
-}
-
-/* Of a hop that is shown: why probes do not even get out. */
-static void show_hint(TraceRun *run, unsigned ttl)
-{
-    const ProbeReport *report = &trace_probe(run->trace, ttl, 0)->report;
-
-    if (run->has_hint || probe_report_is_sent(report))
-        return;
-    run->has_hint = true;
-    (void)fflush(stdout);
-    probe_report_print_hint(report, stderr);
-}
-
-static void show_head(TraceRun *run, const ProbeReport *report)
-{
-    if (run->n_ended > 0 || run->ctl->json != JSON_OFF)
-        return;
-    progress_clear(&run->progress);
-    trace_report_print_head(run->host, report->address, run->max_ttl, stdout);
-}
-
-/* Shows the hops that are known, in order, and ends behind the last. */
-static void show_known(TraceRun *run)
-{
-    char text[128];
-    int r;
-
-    while (run->next_ttl <= run->trace->last_ttl && trace_hop_is_known(run->trace, run->next_ttl) &&
-           !awaits_name(run, run->next_ttl)) {
-        progress_clear(&run->progress);
-        show_hop(run, run->next_ttl);
-        show_hint(run, run->next_ttl);
-        run->next_ttl++;
-    }
-    r = ctl_flush(run->ctl);
-    if (r != 0)
+    if (r != 0 || trace_view_is_complete(&run->view))
         stop(run, r);
-    else if (run->next_ttl > run->trace->last_ttl)
-        stop(run, 0);
-    else if (run->ctl->json == JSON_OFF)
-        progress_show(&run->progress,
-                      trace_report_progress(run->trace, run->next_ttl, text, sizeof(text)));
-}
-
-/* What is known when it ends before all is. */
-static void show_rest(TraceRun *run)
-{
-    unsigned last = run->trace->last_ttl;
-
-    while (last >= run->next_ttl && trace_hop_ended(run->trace, last) == 0)
-        last--;
-    for (; run->next_ttl <= last; run->next_ttl++)
-        show_hop(run, run->next_ttl);
 }
 
 /*
@@ -192,13 +115,12 @@ static void on_answered(unsigned number, ProbeReport *report, void *userdata)
 {
     TraceRun *run = userdata;
 
-    show_head(run, report);
     run->n_ended++;
     if (run->names && trace_ttl(run->trace, number) <= run->trace->last_ttl)
         reverse_names_ask(run->names, report->responder);
     trace_answer(run->trace, number, report);
     send_more(run);
-    show_known(run);
+    show(run);
 }
 
 /* Of hops behind the target it is of no interest. */
@@ -208,14 +130,14 @@ static void on_refused(unsigned number, const sd_bus_error *error, int r, void *
 
     if (trace_ttl(run->trace, number) > run->trace->last_ttl)
         return;
-    progress_clear(&run->progress);
+    trace_view_pause(&run->view);
     (void)fflush(stdout);
     stop(run, ctl_refused(run->ctl, error, r));
 }
 
 static void on_name(void *userdata)
 {
-    show_known(userdata);
+    show(userdata);
 }
 
 static int on_round(sd_event_source *source, uint64_t usec, void *userdata)
@@ -257,12 +179,13 @@ static int prepare(TraceRun *run)
     r = ctl_event_new(run->ctl, &run->event, on_signal, run);
     if (r != 0)
         return r;
-    run->started = moment_now();
     r = trace_new(&run->trace, run->first_ttl, run->max_ttl, run->queries, run->interval_usec == 0);
     if (r >= 0)
         r = prober_new(&run->prober, run->ctl, run->host, &run->arguments, &events, run);
     if (r >= 0 && !run->numeric)
         r = reverse_names_new(&run->names, run->event, on_name, run);
+    if (r >= 0)
+        trace_view_init(&run->view, run->ctl, run->trace, run->host, run->names);
     if (r >= 0)
         r = sd_event_now(run->event, CLOCK_MONOTONIC, &run->next_usec);
     run->next_usec += run->interval_usec;
@@ -270,20 +193,6 @@ static int prepare(TraceRun *run)
         r = sd_event_add_time(run->event, &run->timer, CLOCK_MONOTONIC, run->next_usec, 1, on_round,
                               run);
     return r < 0 ? ctl_internal_error("prepare to probe", r) : 0;
-}
-
-/* What is left to be written when it has ended. */
-static int finish(TraceRun *run)
-{
-    const TraceNames names = {get_name, run};
-    Moment now = moment_now();
-
-    if (run->ctl->json == JSON_OFF) {
-        show_rest(run);
-        return 0;
-    }
-    return ctl_print(run->ctl,
-                     trace_report_to_json(run->trace, run->host, &names, &run->started, &now));
 }
 
 static int trace(TraceRun *run)
@@ -297,19 +206,16 @@ static int trace(TraceRun *run)
     if (r != 0)
         return r;
 
-    run->style = style_get();
-    progress_init(&run->progress, stdout);
-    run->next_ttl = run->first_ttl;
     send_more(run);
     if (run->status == 0)
         r = sd_event_loop(run->event);
-    progress_clear(&run->progress);
+    trace_view_pause(&run->view);
     if (r < 0)
         return ctl_internal_error("run the event loop", r);
 
-    is_complete = run->status == 0 && run->next_ttl > run->trace->last_ttl;
+    is_complete = run->status == 0 && trace_view_is_complete(&run->view);
     if (run->ctl->signal == 0 && !ferror(stdout) && (run->status == 0 || run->n_ended > 0))
-        r = finish(run); /* shows the rest, where not all was known */
+        r = trace_view_finish(&run->view);
     if (run->status != 0 || r != 0)
         return run->status != 0 ? run->status : r;
     return run->trace->is_reached && is_complete ? CTL_EXIT_OK : CTL_EXIT_OTHER;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "client-run.h"
 #include "fake-packet.h"
 #include "fixture.h"
 #include "polkit.h"
@@ -19,36 +20,12 @@
 #define TIMES "\\{\"realtime_usec\":[0-9]+,\"monotonic_usec\":[0-9]+\\}"
 #define HEAD(kind) "\\{\"schema\":1,\"kind\":\"" kind "\",\"started\":" TIMES ",\"ended\":" TIMES
 
-typedef struct Run {
-    int status;
-    char *out, *err;
-} Run;
-
-static void run_clear(Run *run)
-{
-    g_clear_pointer(&run->out, g_free);
-    g_clear_pointer(&run->err, g_free);
-}
-
-/* Runs mtrpacketctl with the words of ARGUMENTS. */
-static Run run(const char *arguments)
-{
-    g_autofree char *line =
-        g_strdup_printf("%s %s", fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"), arguments);
-    g_auto(GStrv) argv = NULL;
-    Run result;
-
-    g_assert_true(g_shell_parse_argv(line, NULL, &argv, NULL));
-    result.status = fixture_command((const char *const *)argv, &result.out, &result.err);
-    return result;
-}
-
 /* Runs it and checks its exit status, its whole stdout against a pattern, and a part of its stderr.
  */
 static void assert_run(const char *arguments, int status, const char *out_pattern,
                        const char *err_part)
 {
-    Run result = run(arguments);
+    ClientRun result = client_run(arguments);
     g_autofree char *whole = g_strdup_printf("^%s$", out_pattern);
 
     if (result.status != status || !g_regex_match_simple(whole, result.out, 0, 0) ||
@@ -57,7 +34,7 @@ static void assert_run(const char *arguments, int status, const char *out_patter
                 result.status, result.out, result.err);
     if (*result.err)
         g_assert_true(strchr(result.err, '\n') == result.err + strlen(result.err) - 1);
-    run_clear(&result);
+    client_run_clear(&result);
 }
 
 static void test_probe(void)
@@ -289,7 +266,7 @@ static void test_help(void)
                                            "status --help"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
-        Run result = run(commands[i]);
+        ClientRun result = client_run(commands[i]);
         g_auto(GStrv) lines = g_strsplit(result.out, "\n", -1);
 
         g_assert_cmpint(result.status, ==, 0);
@@ -297,7 +274,7 @@ static void test_help(void)
         g_assert_true(g_str_has_prefix(result.out, "mtrpacketctl "));
         for (char **line = lines; *line; line++)
             g_assert_cmpuint(strlen(*line), <, 80);
-        run_clear(&result);
+        client_run_clear(&result);
     }
     assert_run("--version", 0, "mtrpacketctl [0-9.]+\n", "");
 }
