@@ -54,23 +54,25 @@ static int is_on_interface(const ProbeTarget *address)
     return found;
 }
 
+static socklen_t set(Address *to, const ProbeTarget *address, in_port_t port)
+{
+    if (address->ip_version == 4) {
+        to->ipv4 = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = port, .sin_addr = address->ipv4};
+        return sizeof(to->ipv4);
+    }
+    to->ipv6 = (struct sockaddr_in6){
+        .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = address->ipv6};
+    return sizeof(to->ipv6);
+}
+
 /* Connecting a UDP socket sends nothing, but has the kernel choose the source. Returns 1 if it
  * chose @address, else 0. */
 static int is_chosen(const ProbeTarget *address)
 {
     _cleanup_(close_fdp) int fd = -1;
     Address peer = {0}, source = {0};
-    socklen_t length;
-
-    if (address->ip_version == 4) {
-        length = sizeof(peer.ipv4);
-        peer.ipv4 = (struct sockaddr_in){
-            .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = address->ipv4};
-    } else {
-        length = sizeof(peer.ipv6);
-        peer.ipv6 = (struct sockaddr_in6){
-            .sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = address->ipv6};
-    }
+    socklen_t length = set(&peer, address, htons(9));
 
     fd = socket(peer.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -83,6 +85,20 @@ static int is_chosen(const ProbeTarget *address)
     if (address->ip_version == 4)
         return source.ipv4.sin_addr.s_addr == address->ipv4.s_addr;
     return IN6_ARE_ADDR_EQUAL(&source.ipv6.sin6_addr, &address->ipv6);
+}
+
+/* Whether no socket can be bound to @address, which an interface has: an IPv6 one that may be a
+ * duplicate, or is one, or one of a VRF. Returns 1 if so, else 0, or a negative errno. */
+static int is_out_of_use(const ProbeTarget *address)
+{
+    _cleanup_(close_fdp) int fd = -1;
+    Address own = {0};
+    socklen_t length = set(&own, address, 0);
+
+    fd = socket(own.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    return bind(fd, &own.any, length) < 0 && errno == EADDRNOTAVAIL;
 }
 
 /* Returns 1 if @address is this machine's, else 0, or a negative errno. */
@@ -105,6 +121,14 @@ int local_address_check(const ProbeTarget *address, Failure *failure)
     if (r == 0)
         return failure_set(failure, OUTCOME_INVALID_ARGS,
                            "option local_ip is %s, an address of this machine is expected",
+                           probe_target_format(address, text));
+    r = is_out_of_use(address);
+    if (r < 0)
+        return r;
+    if (r > 0)
+        return failure_set(failure, OUTCOME_INVALID_ARGS,
+                           "option local_ip is %s, which is not in use: an address that can be "
+                           "sent from is expected",
                            probe_target_format(address, text));
     return 0;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Whether a source address is this machine's own: mtr-packet sends with whatever source it is told.
+/*
+ * Whether a source address is this machine's own: mtr-packet sends with whatever source it is told.
+ * And whether it is in use: if not, mtr-packet (0.95) tries to bind a TCP probe to each of its
+ * ports in turn, and does nothing else for a quarter of a second.
  */
 
 #include "outcome.h"
@@ -13,8 +16,9 @@
  * @failure: filled in on a positive return
  *
  * It may if it is loopback, if the kernel itself would send from it to itself, or if it is on an
- * interface. (That a socket can be bound to an address says nothing: it can to multicast and
- * broadcast addresses, and under ip_nonlocal_bind to any.) No packet is sent for this.
+ * interface; and if a socket can be bound to it, which it cannot to an IPv6 address that may be a
+ * duplicate. (That it can alone says nothing: it can to multicast and broadcast addresses, and
+ * under ip_nonlocal_bind to any.) No packet is sent for this.
  *
  * Return: 0, OUTCOME_INVALID_ARGS, or a negative errno if that cannot be found out.
  */

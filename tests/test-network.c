@@ -406,6 +406,41 @@ static void test_local_ip(void)
     network_down();
 }
 
+static void host_run(const char *line)
+{
+    g_auto(GStrv) argv = g_strsplit(line, " ", -1);
+
+    g_assert_cmpint(fixture_command((const char *const *)argv, NULL, NULL), ==, 0);
+}
+
+/* An address that may be a duplicate cannot be bound: with TCP mtr-packet would try all its ports.
+ * It stays so here, on an interface that is down. */
+static void test_local_ip_tentative(void)
+{
+    Fixture fixture;
+    Answer answer;
+
+    network_up();
+    host_run("ip link add idle type veth peer name idle-end");
+    network_sysctl("ipv6/conf/idle/accept_dad", "1");
+    network_sysctl("ipv6/conf/idle/dad_transmits", "1");
+    host_run("ip address add 2001:db8:8::1/128 dev idle");
+    fixture_start(&fixture, NULL);
+
+    for (unsigned p = 0; p < G_N_ELEMENTS(protocols); p++) {
+        g_autofree char *options =
+            g_strdup_printf("{'protocol': <'%s'>, 'local_ip': <'2001:db8:8::1'>}", protocols[p]);
+
+        probe_wait(&answer, fixture.root, NETWORK_TARGET_6, options);
+        assert_error(&answer, ERROR_INVALID_ARGS, "2001:db8:8::1, which is not in use");
+        answer_clear(&answer);
+    }
+
+    fixture_stop(&fixture);
+    host_run("ip link del idle");
+    network_down();
+}
+
 /*
  * Two callers at once
  */
@@ -700,6 +735,7 @@ static void add_tests(void)
     g_test_add_func("/network/ports-taken", test_ports_taken);
     g_test_add_func("/network/expired-tcp", test_expired_tcp);
     g_test_add_func("/network/local-ip", test_local_ip);
+    g_test_add_func("/network/local-ip-tentative", test_local_ip_tentative);
     g_test_add_data_func("/network/two-callers/tcp-4", four, test_trace_tcp);
     g_test_add_data_func("/network/two-callers/tcp-6", six, test_trace_tcp);
     g_test_add_data_func("/network/mark/marked-first", GINT_TO_POINTER(true), test_mark);
