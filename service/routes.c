@@ -9,8 +9,8 @@
 #include "hash.h"
 #include "util.h"
 
-/* Any: nothing is sent. */
-#define PORT 9
+/* The one that mtr-packet asks with: rules may look at it. */
+#define PORT 1
 
 void routes_init(Routes *routes)
 {
