@@ -3,11 +3,13 @@
 #include "ctl.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -68,6 +70,51 @@ static sigset_t ending_signals(void)
     return signals;
 }
 
+/* Waits until something can be written. False if a signal comes first. */
+static bool await_reader(Ctl *ctl)
+{
+    struct pollfd fds[] = {
+        {.fd = STDOUT_FILENO, .events = POLLOUT},
+        {.fd = ctl->signal_fd, .events = POLLIN},
+    };
+    struct signalfd_siginfo info;
+
+    while (ctl->signal == 0 && poll(fds, ELEMENTS(fds), -1) < 0 && errno == EINTR)
+        ;
+    if (ctl->signal == 0 && fds[0].revents == 0 &&
+        read(ctl->signal_fd, &info, sizeof(info)) == sizeof(info))
+        ctl->signal = (int)info.ssi_signo;
+    return ctl->signal == 0;
+}
+
+/* Writes for stdout. A pipe that can be written to has room for so much, and blocks at more. */
+static ssize_t write_out(void *userdata, const char *text, size_t size)
+{
+    Ctl *ctl = userdata;
+    size_t written = 0;
+    ssize_t n = 0;
+
+    for (; written < size && n >= 0; written += n > 0 ? (size_t)n : 0) {
+        if (!await_reader(ctl))
+            break;
+        n = write(STDOUT_FILENO, text + written, MIN(size - written, PIPE_BUF));
+    }
+    return (ssize_t)written;
+}
+
+/* The signals are blocked: they could not end a write. */
+static int watch_output(Ctl *ctl)
+{
+    FILE *file = fopencookie(ctl, "w", (cookie_io_functions_t){.write = write_out});
+
+    if (!file)
+        return -errno;
+    setvbuf(file, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, BUFSIZ);
+    (void)fflush(stdout);
+    stdout = file;
+    return 0;
+}
+
 int ctl_connect(Ctl *ctl)
 {
     sigset_t signals = ending_signals();
@@ -80,6 +127,9 @@ int ctl_connect(Ctl *ctl)
     ctl->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
     if (ctl->signal_fd < 0)
         return ctl_internal_error("watch signals", -errno);
+    r = watch_output(ctl);
+    if (r < 0)
+        return ctl_internal_error("prepare to write", r);
 
     r = open_bus(ctl);
     if (r >= 0)
@@ -251,26 +301,17 @@ int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply)
 
 int ctl_flush(Ctl *ctl)
 {
-    struct pollfd fds[] = {
-        {.fd = STDOUT_FILENO, .events = POLLOUT},
-        {.fd = ctl->signal_fd, .events = POLLIN},
-    };
-    struct signalfd_siginfo info;
-
-    while (poll(fds, ELEMENTS(fds), -1) < 0 && errno == EINTR)
-        ;
-    if (fds[0].revents == 0 && read(ctl->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-        ctl->signal = (int)info.ssi_signo;
-        return CTL_EXIT_OTHER;
-    }
     errno = EIO; /* where something was lost before */
-    return fflush(stdout) == EOF || ferror(stdout) ? ctl_internal_error("write the result", -errno)
-                                                   : 0;
+    if (fflush(stdout) != EOF && !ferror(stdout))
+        return 0;
+    return ctl->signal != 0 ? CTL_EXIT_OTHER : ctl_internal_error("write the result", -errno);
 }
 
 int ctl_print(Ctl *ctl, json_t *document)
 {
     int r = document_write(document, ctl->json, stdout);
 
-    return r < 0 ? ctl_internal_error("write JSON", r) : ctl_flush(ctl);
+    if (r < 0 && ctl->signal == 0)
+        return ctl_internal_error("write JSON", r);
+    return ctl_flush(ctl);
 }

@@ -38,7 +38,9 @@ typedef struct Ctl {
  * ctl_connect() - connect to the system bus that the options say
  *
  * From then on SIGINT, SIGTERM and SIGHUP end this program in order: the agent first, which may
- * have the terminal. They are blocked for that.
+ * have the terminal. They are blocked for that. What is printed from then on is written only as far
+ * as it is read; where one of them comes while that is waited for, writing fails, and ctl->signal
+ * is set.
  *
  * A user on a terminal gets polkit's text agent besides, as with systemd's tools: so somebody can
  * be asked to authenticate where there is no desktop that would ask.
@@ -88,7 +90,7 @@ int ctl_refused(const Ctl *ctl, const sd_bus_error *error, int r);
 int ctl_internal_error(const char *what, int error);
 
 /**
- * ctl_flush() - write what was printed; a signal ends the wait for a reader
+ * ctl_flush() - write what was printed
  *
  * Return: 0 or an exit status, when it was said on stderr why not, or ctl->signal is set.
  */

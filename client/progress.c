@@ -9,16 +9,16 @@
 
 #define COLUMNS_DEFAULT 80
 
-void progress_init(Progress *progress, FILE *file)
+void progress_init(Progress *progress, FILE *file, int fd)
 {
     const char *terminal = getenv("TERM");
     struct winsize size;
 
     *progress = (Progress){.file = file};
-    if (!isatty(fileno(file)) || !terminal || strcmp(terminal, "dumb") == 0)
+    if (!isatty(fd) || !terminal || strcmp(terminal, "dumb") == 0)
         return;
     progress->columns = COLUMNS_DEFAULT;
-    if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         progress->columns = size.ws_col;
 }
 

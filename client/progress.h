@@ -12,8 +12,9 @@ typedef struct Progress {
     unsigned columns; /* of the terminal; 0: there is none, and nothing is shown */
 } Progress;
 
-/** progress_init() - begin; it shows something only if @file is a terminal that can */
-void progress_init(Progress *progress, FILE *file);
+/** progress_init() - begin; it shows something only if @fd, where @file ends, is a
+ * terminal that can */
+void progress_init(Progress *progress, FILE *file, int fd);
 
 /** progress_show() - show @text, as much as the line holds, instead of what was there */
 void progress_show(Progress *progress, const char *text);

@@ -3,6 +3,7 @@
 #include "trace-view.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "trace-report.h"
 
@@ -18,7 +19,7 @@ void trace_view_init(TraceView *view, Ctl *ctl, const Trace *trace, const char *
         .style = style_get(),
         .next_ttl = trace->first_ttl,
     };
-    progress_init(&view->progress, stdout);
+    progress_init(&view->progress, stdout, STDOUT_FILENO);
 }
 
 static const char *get_name(const char *address, void *userdata)

@@ -111,7 +111,7 @@ static void test_no_progress(void)
     Progress progress;
 
     g_setenv("TERM", "xterm", TRUE);
-    progress_init(&progress, file);
+    progress_init(&progress, file, fileno(file));
     progress_show(&progress, "abc");
     progress_clear(&progress);
     g_assert_cmpint(ftell(file), ==, 0);

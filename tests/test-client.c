@@ -2,9 +2,11 @@
 
 /* mtrpacketctl, as a person or a script uses it. */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -329,6 +331,45 @@ static void test_stop_while_connecting(void)
     }
 }
 
+/* A signal ends it also in the middle of what nobody reads. */
+static void test_stalled_reader(void)
+{
+    static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
+    static const char *const modes[] = {"--json=pretty", "--json=short"};
+    const char *argv[] = {"timeout", "-k5",           "60",  NULL, NULL, "trace",
+                          "-n",      "--queries=100", "::1", NULL};
+    Fixture fixture;
+
+    argv[3] = fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl");
+    fixture_start(&fixture, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(signals) * G_N_ELEMENTS(modes); i++) {
+        int signal = signals[i / G_N_ELEMENTS(modes)];
+        g_autoptr(GError) error = NULL;
+        int fds[2], size, n, status;
+        GPid pid;
+
+        argv[4] = modes[i % G_N_ELEMENTS(modes)];
+        g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
+        size = fcntl(fds[1], F_SETPIPE_SZ, 4096);
+        g_spawn_async_with_fds(NULL, (char **)argv, NULL,
+                               G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
+                               -1, fds[1], -1, &error);
+        g_assert_no_error(error);
+        close(fds[1]);
+        do {
+            g_usleep(1000); /* nothing tells of a pipe that is full */
+            g_assert_cmpint(ioctl(fds[0], FIONREAD, &n), ==, 0);
+        } while (n < size);
+
+        g_assert_cmpint(kill(pid, signal), ==, 0);
+        g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+        g_assert_true(WIFSIGNALED(status));
+        g_assert_cmpint(WTERMSIG(status), ==, signal);
+        close(fds[0]);
+    }
+    fixture_stop(&fixture);
+}
+
 /* Its exit status is the same for people and for programs: it was stopped, so 1. That hop 1 is the
  * target it knows when its later rounds are of one probe. */
 static void test_stopped_trace(void)
@@ -383,6 +424,7 @@ static void add_tests(void)
     g_test_add_func("/client/full-disk", test_full_disk);
     g_test_add_func("/client/closed", test_closed);
     g_test_add_func("/client/stopped-trace", test_stopped_trace);
+    g_test_add_func("/client/stalled-reader", test_stalled_reader);
     g_test_add_func("/client/stop-while-connecting", test_stop_while_connecting);
 }
 
