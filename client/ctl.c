@@ -59,14 +59,24 @@ static bool wants_agent(const Ctl *ctl)
            isatty(STDIN_FILENO);
 }
 
-static sigset_t ending_signals(void)
+static const int ending_signals[] = {SIGHUP, SIGINT, SIGTERM};
+
+/* As below nohup, or in the background of a script: it would be seen all the same. */
+static bool is_ignored(int signal)
+{
+    struct sigaction action;
+
+    return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static sigset_t watched_signals(void)
 {
     sigset_t signals;
 
     sigemptyset(&signals);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
+    for (size_t i = 0; i < ELEMENTS(ending_signals); i++)
+        if (!is_ignored(ending_signals[i]))
+            sigaddset(&signals, ending_signals[i]);
     return signals;
 }
 
@@ -117,7 +127,7 @@ static int watch_output(Ctl *ctl)
 
 int ctl_connect(Ctl *ctl)
 {
-    sigset_t signals = ending_signals();
+    sigset_t signals = watched_signals();
     int r;
 
     if (ctl->bus)
@@ -147,13 +157,14 @@ int ctl_connect(Ctl *ctl)
 
 static int add_signals(sd_event *event, sd_event_signal_handler_t on_signal, void *userdata)
 {
-    static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
     int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < ELEMENTS(signals); i++) {
+    for (size_t i = 0; r >= 0 && i < ELEMENTS(ending_signals); i++) {
         sd_event_source *source;
 
-        r = sd_event_add_signal(event, &source, signals[i], on_signal, userdata);
+        if (is_ignored(ending_signals[i]))
+            continue;
+        r = sd_event_add_signal(event, &source, ending_signals[i], on_signal, userdata);
         if (r < 0)
             return r;
         r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
@@ -190,7 +201,7 @@ void ctl_disconnect(Ctl *ctl)
 
 void ctl_end(const Ctl *ctl, int status)
 {
-    sigset_t signals = ending_signals();
+    sigset_t signals = watched_signals();
 
     if (ctl->signal != 0) {
         (void)raise(ctl->signal); /* waits until it is let through */

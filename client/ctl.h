@@ -38,7 +38,8 @@ typedef struct Ctl {
  * ctl_connect() - connect to the system bus that the options say
  *
  * From then on SIGINT, SIGTERM and SIGHUP end this program in order: the agent first, which may
- * have the terminal. They are blocked for that. What is printed from then on is written only as far
+ * have the terminal; but one that is ignored, as SIGHUP is below nohup, stays so. They are blocked
+ * for that. What is printed from then on is written only as far
  * as it is read; where one of them comes while that is waited for, writing fails, and ctl->signal
  * is set.
  *

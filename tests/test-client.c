@@ -331,6 +331,27 @@ static void test_stop_while_connecting(void)
     }
 }
 
+/* What whoever starts it has had ignored does not end it. */
+static void test_nohup(void)
+{
+    g_autofree char *script =
+        g_strdup_printf("trap '' HUP INT\n"
+                        "%s ping -c 2 -i 0.5 ::1 >/run/ping.out & pid=$!\n"
+                        "until grep -q ^1: /run/ping.out; do sleep 0.01; done\n"
+                        "kill -HUP $pid; kill -INT $pid; wait $pid; status=$?; grep -c ^2: "
+                        "/run/ping.out; rm /run/ping.out\n"
+                        "exit $status",
+                        fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"));
+    const char *const argv[] = {"timeout", "60", "sh", "-c", script, NULL};
+    g_autofree char *out = NULL;
+    Fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    g_assert_cmpint(fixture_command(argv, &out, NULL), ==, 0);
+    g_assert_cmpstr(out, ==, "1\n");
+    fixture_stop(&fixture);
+}
+
 /* A signal ends it also in the middle of what nobody reads. */
 static void test_stalled_reader(void)
 {
@@ -424,6 +445,7 @@ static void add_tests(void)
     g_test_add_func("/client/full-disk", test_full_disk);
     g_test_add_func("/client/closed", test_closed);
     g_test_add_func("/client/stopped-trace", test_stopped_trace);
+    g_test_add_func("/client/nohup", test_nohup);
     g_test_add_func("/client/stalled-reader", test_stalled_reader);
     g_test_add_func("/client/stop-while-connecting", test_stop_while_connecting);
 }
