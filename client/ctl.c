@@ -3,17 +3,13 @@
 #include "ctl.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/param.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "bus-error.h"
+#include "output.h"
 #include "plain-text.h"
 #include "service-call.h"
 #include "util.h"
@@ -59,87 +55,18 @@ static bool wants_agent(const Ctl *ctl)
            isatty(STDIN_FILENO);
 }
 
-static const int ending_signals[] = {SIGHUP, SIGINT, SIGTERM};
-
-/* As below nohup, or in the background of a script: it would be seen all the same. */
-static bool is_ignored(int signal)
-{
-    struct sigaction action;
-
-    return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-static sigset_t watched_signals(void)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    for (size_t i = 0; i < ELEMENTS(ending_signals); i++)
-        if (!is_ignored(ending_signals[i]))
-            sigaddset(&signals, ending_signals[i]);
-    return signals;
-}
-
-/* Waits until something can be written. False if a signal comes first. */
-static bool await_reader(Ctl *ctl)
-{
-    struct pollfd fds[] = {
-        {.fd = STDOUT_FILENO, .events = POLLOUT},
-        {.fd = ctl->signal_fd, .events = POLLIN},
-    };
-    struct signalfd_siginfo info;
-
-    while (ctl->signal == 0 && poll(fds, ELEMENTS(fds), -1) < 0 && errno == EINTR)
-        ;
-    if (ctl->signal == 0 && fds[0].revents == 0 &&
-        read(ctl->signal_fd, &info, sizeof(info)) == sizeof(info))
-        ctl->signal = (int)info.ssi_signo;
-    return ctl->signal == 0;
-}
-
-/* Writes for stdout. A pipe that can be written to has room for so much, and blocks at more. */
-static ssize_t write_out(void *userdata, const char *text, size_t size)
-{
-    Ctl *ctl = userdata;
-    size_t written = 0;
-    ssize_t n = 0;
-
-    for (; written < size && n >= 0; written += n > 0 ? (size_t)n : 0) {
-        if (!await_reader(ctl))
-            break;
-        n = write(STDOUT_FILENO, text + written, MIN(size - written, PIPE_BUF));
-    }
-    return (ssize_t)written;
-}
-
-/* The signals are blocked: they could not end a write. */
-static int watch_output(Ctl *ctl)
-{
-    FILE *file = fopencookie(ctl, "w", (cookie_io_functions_t){.write = write_out});
-
-    if (!file)
-        return -errno;
-    setvbuf(file, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, BUFSIZ);
-    (void)fflush(stdout);
-    stdout = file;
-    return 0;
-}
-
 int ctl_connect(Ctl *ctl)
 {
-    sigset_t signals = watched_signals();
     int r;
 
     if (ctl->bus)
         return 0;
 
-    (void)sigprocmask(SIG_BLOCK, &signals, NULL); /* fails for wrong arguments only */
-    ctl->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-    if (ctl->signal_fd < 0)
-        return ctl_internal_error("watch signals", -errno);
-    r = watch_output(ctl);
+    r = ending_watch(&ctl->ending);
+    if (r >= 0)
+        r = output_watch(&ctl->ending);
     if (r < 0)
-        return ctl_internal_error("prepare to write", r);
+        return ctl_internal_error("watch signals", r);
 
     r = open_bus(ctl);
     if (r >= 0)
@@ -151,28 +78,8 @@ int ctl_connect(Ctl *ctl)
         return no_bus(ctl, r);
 
     if (wants_agent(ctl))
-        text_agent_start(&ctl->agent, ctl->signal_fd);
+        text_agent_start(&ctl->agent, ctl->ending.fd);
     return 0;
-}
-
-static int add_signals(sd_event *event, sd_event_signal_handler_t on_signal, void *userdata)
-{
-    int r = 0;
-
-    for (size_t i = 0; r >= 0 && i < ELEMENTS(ending_signals); i++) {
-        sd_event_source *source;
-
-        if (is_ignored(ending_signals[i]))
-            continue;
-        r = sd_event_add_signal(event, &source, ending_signals[i], on_signal, userdata);
-        if (r < 0)
-            return r;
-        r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
-        if (r >= 0)
-            r = sd_event_source_set_floating(source, true);
-        sd_event_source_unref(source);
-    }
-    return r;
 }
 
 int ctl_event_new(Ctl *ctl, sd_event **ret, sd_event_signal_handler_t on_signal, void *userdata)
@@ -182,7 +89,7 @@ int ctl_event_new(Ctl *ctl, sd_event **ret, sd_event_signal_handler_t on_signal,
 
     r = sd_event_new(&event);
     if (r >= 0)
-        r = add_signals(event, on_signal, userdata);
+        r = ending_add(event, on_signal, userdata);
     if (r >= 0)
         r = sd_bus_attach_event(ctl->bus, event, SD_EVENT_PRIORITY_NORMAL);
     if (r < 0)
@@ -201,12 +108,7 @@ void ctl_disconnect(Ctl *ctl)
 
 void ctl_end(const Ctl *ctl, int status)
 {
-    sigset_t signals = watched_signals();
-
-    if (ctl->signal != 0) {
-        (void)raise(ctl->signal); /* waits until it is let through */
-        (void)sigprocmask(SIG_UNBLOCK, &signals, NULL);
-    }
+    ending_raise(&ctl->ending);
     if (ctl->has_threads)
         _exit(status); /* exit() takes away what they stand on */
     exit(status);
@@ -270,7 +172,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 {
     Wait *wait = userdata;
 
-    wait->ctl->signal = (int)info->ssi_signo;
+    wait->ctl->ending.signal = (int)info->ssi_signo;
     return sd_event_exit(wait->event, 0);
 }
 
@@ -296,7 +198,7 @@ int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply)
     r = wait_for_reply(&wait, call);
     if (r < 0)
         r = ctl_refused(ctl, &SD_BUS_ERROR_NULL, r);
-    else if (ctl->signal != 0)
+    else if (ctl->ending.signal != 0)
         r = CTL_EXIT_OTHER;
     else if (sd_bus_message_is_method_error(wait.reply, NULL))
         r = ctl_refused(ctl, sd_bus_message_get_error(wait.reply),
@@ -315,14 +217,15 @@ int ctl_flush(Ctl *ctl)
     errno = EIO; /* where something was lost before */
     if (fflush(stdout) != EOF && !ferror(stdout))
         return 0;
-    return ctl->signal != 0 ? CTL_EXIT_OTHER : ctl_internal_error("write the result", -errno);
+    return ctl->ending.signal != 0 ? CTL_EXIT_OTHER
+                                   : ctl_internal_error("write the result", -errno);
 }
 
 int ctl_print(Ctl *ctl, json_t *document)
 {
     int r = document_write(document, ctl->json, stdout);
 
-    if (r < 0 && ctl->signal == 0)
+    if (r < 0 && ctl->ending.signal == 0)
         return ctl_internal_error("write JSON", r);
     return ctl_flush(ctl);
 }

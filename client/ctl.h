@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "document.h"
+#include "ending.h"
 #include "text-agent.h"
 
 /* Exit status, also in --help and the manual */
@@ -21,7 +22,7 @@ enum {
     CTL_EXIT_SERVICE = 5,   /* no service, no mtr-packet, or whatever else kept the answer away */
 };
 
-/* All zeros at first, but signal_fd, which is -1. */
+/* All zeros at first, but ending.fd, which is -1. */
 typedef struct Ctl {
     sd_bus *bus; /* NULL until ctl_connect() */
     TextAgent agent;
@@ -29,19 +30,14 @@ typedef struct Ctl {
     bool no_ask_password; /* the user must not be asked to authenticate */
     const char *host;     /* the service is there, over ssh: [USER@]HOST; or NULL */
     const char *machine;  /* the service is in this container; or NULL */
-    int signal_fd;        /* to be read when the user wants this to end; -1 until ctl_connect() */
-    int signal;           /* that has ended it, and is to end the process; or 0 */
+    Ending ending;        /* watched from ctl_connect() on */
     bool has_threads;     /* some still run, and end with the process */
 } Ctl;
 
 /**
  * ctl_connect() - connect to the system bus that the options say
  *
- * From then on SIGINT, SIGTERM and SIGHUP end this program in order: the agent first, which may
- * have the terminal; but one that is ignored, as SIGHUP is below nohup, stays so. They are blocked
- * for that. What is printed from then on is written only as far
- * as it is read; where one of them comes while that is waited for, writing fails, and ctl->signal
- * is set.
+ * From then on signals are watched, and stdout, see ending.h and output.h.
  *
  * A user on a terminal gets polkit's text agent besides, as with systemd's tools: so somebody can
  * be asked to authenticate where there is no desktop that would ask.
@@ -68,7 +64,8 @@ int ctl_event_new(Ctl *ctl, sd_event **ret, sd_event_signal_handler_t on_signal,
  * @call: the message
  * @ret_reply: the answer, only on success
  *
- * Return: 0 or an exit status, when the error's message was said on stderr, or ctl->signal is set.
+ * Return: 0 or an exit status, when the error's message was said on stderr, or ctl->ending.signal
+ * is set.
  */
 int ctl_call(Ctl *ctl, sd_bus_message *call, sd_bus_message **ret_reply);
 
@@ -93,7 +90,7 @@ int ctl_internal_error(const char *what, int error);
 /**
  * ctl_flush() - write what was printed
  *
- * Return: 0 or an exit status, when it was said on stderr why not, or ctl->signal is set.
+ * Return: 0 or an exit status, when it was said on stderr why not, or ctl->ending.signal is set.
  */
 int ctl_flush(Ctl *ctl);
 

@@ -80,7 +80,7 @@ static int run(Ctl *ctl, int argc, char *argv[])
 
 int main(int argc, char *argv[])
 {
-    Ctl ctl = {.signal_fd = -1};
+    Ctl ctl = {.ending.fd = -1};
     int status;
 
     if (!descriptors_fill())
@@ -92,7 +92,7 @@ int main(int argc, char *argv[])
     ctl_disconnect(&ctl);
 
     /* If something went wrong already, that has been said. */
-    if (ctl.signal == 0 && status != CTL_EXIT_SERVICE && ctl_flush(&ctl) != 0)
+    if (ctl.ending.signal == 0 && status != CTL_EXIT_SERVICE && ctl_flush(&ctl) != 0)
         status = CTL_EXIT_SERVICE;
     ctl_end(&ctl, status);
 }

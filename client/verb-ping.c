@@ -223,7 +223,7 @@ static int run(Ping *ping)
         return ctl_internal_error("run the event loop", r);
     /* Without a single result there is nothing to add to the error, nor where nothing can be
      * written. */
-    if (ping->ctl->signal != 0 ||
+    if (ping->ctl->ending.signal != 0 ||
         (ping->status != 0 && (ping->summary.n_ended == 0 || ferror(stdout))))
         return ping->status;
     r = print_summary(ping);

@@ -214,7 +214,7 @@ static int trace(TraceRun *run)
         return ctl_internal_error("run the event loop", r);
 
     is_complete = run->status == 0 && trace_view_is_complete(&run->view);
-    if (run->ctl->signal == 0 && !ferror(stdout) && (run->status == 0 || run->n_ended > 0))
+    if (run->ctl->ending.signal == 0 && !ferror(stdout) && (run->status == 0 || run->n_ended > 0))
         r = trace_view_finish(&run->view);
     if (run->status != 0 || r != 0)
         return run->status != 0 ? run->status : r;
