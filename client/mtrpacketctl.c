@@ -91,8 +91,8 @@ int main(int argc, char *argv[])
     status = run(&ctl, argc, argv);
     ctl_disconnect(&ctl);
 
-    /* If something went wrong already, that has been said. */
-    if (ctl.ending.signal == 0 && status != CTL_EXIT_SERVICE && ctl_flush(&ctl) != 0)
+    /* If nothing can be written, that has been said already. */
+    if (ctl.ending.signal == 0 && !ferror(stdout) && ctl_flush(&ctl) != 0)
         status = CTL_EXIT_SERVICE;
     ctl_end(&ctl, status);
 }
