@@ -264,7 +264,7 @@ static void test_quota(void)
 
         g_assert_true(g_str_has_suffix(line, " no-reply"));
         g_assert_cmpuint(get_number(polkit.fixture.root, "ProbesInFlight"), <=, 10);
-        g_assert_cmpuint(get_number(polkit.fixture.root, "ProbesQueued"), ==, 0);
+        g_assert_cmpuint(get_number(polkit.fixture.root, "ProbesQueued"), <=, 10);
     }
     stream_expect(&neighbour, "1 feature-support support ok");
     assert_probe(user, "127.0.0.1", NULL);
