@@ -68,18 +68,18 @@ int ctl_connect(Ctl *ctl)
     if (r < 0)
         return ctl_internal_error("watch signals", r);
 
+    /* Before the bus: that waits some seconds only for who has not said yet who he is, and polkit
+     * may need longer. */
+    if (wants_agent(ctl))
+        text_agent_start(&ctl->agent, ctl->ending.fd);
+
     r = open_bus(ctl);
     if (r >= 0)
         r = sd_bus_set_allow_interactive_authorization(ctl->bus, !ctl->no_ask_password);
     /* The end of an event loop would wait until the bus is reached. */
     if (r >= 0)
         r = sd_bus_set_close_on_exit(ctl->bus, false);
-    if (r < 0)
-        return no_bus(ctl, r);
-
-    if (wants_agent(ctl))
-        text_agent_start(&ctl->agent, ctl->ending.fd);
-    return 0;
+    return r < 0 ? no_bus(ctl, r) : 0;
 }
 
 int ctl_event_new(Ctl *ctl, sd_event **ret, sd_event_signal_handler_t on_signal, void *userdata)
