@@ -11,7 +11,7 @@
 #include "bus-error.h"
 #include "output.h"
 #include "plain-text.h"
-#include "service-call.h"
+#include "service-error.h"
 #include "util.h"
 
 int ctl_internal_error(const char *what, int error)

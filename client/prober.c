@@ -117,8 +117,6 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *ret_
     if (sd_bus_message_is_method_error(message, NULL)) {
         /* The service may be another from now on, without our session. */
         prober->keeps_address = is_address(prober->host);
-        prober->keeps_address =
-            is_address(prober->host); /* the service may be another from now on */
         prober->events->refused(number, sd_bus_message_get_error(message),
                                 -sd_bus_message_get_errno(message), prober->userdata);
         return 0;
@@ -182,7 +180,7 @@ int prober_send(Prober *prober, unsigned number, unsigned ttl)
     DL_APPEND(prober->calls, call);
     prober->n_calls++;
 
-    /* The service has the deadline, see service_call(). */
+    /* The service has the deadline, and its caller may wait for others first. */
     r = sd_bus_call_async(prober->ctl->bus, &call->slot, message, on_answer, call, UINT64_MAX);
     if (r < 0) {
         call_free(call);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "fixture.h"
+#include "network.h"
 
 char **client_argv(const char *arguments)
 {
@@ -16,6 +16,17 @@ char **client_argv(const char *arguments)
     g_shell_parse_argv(line, NULL, &argv, &error);
     g_assert_no_error(error);
     return argv;
+}
+
+void client_in_network(void (*test)(Fixture *fixture))
+{
+    Fixture fixture;
+
+    network_up();
+    fixture_start(&fixture, NULL);
+    test(&fixture);
+    fixture_stop(&fixture);
+    network_down();
 }
 
 ClientRun client_run(const char *arguments)

@@ -6,10 +6,19 @@
 #include <glib.h>
 #include <jansson.h>
 
+#include "fixture.h"
+
 typedef struct ClientRun {
     int status;
     char *out, *err;
 } ClientRun;
+
+/* Times as trace shows them: one, and those of three probes. */
+#define CLIENT_MS "[0-9]+\\.[0-9]{3} ms"
+#define CLIENT_MS3 "  " CLIENT_MS "  " CLIENT_MS "  " CLIENT_MS
+
+/** client_in_network() - run @test with the service in the network of network.h */
+void client_in_network(void (*test)(Fixture *fixture));
 
 /** client_run() - run mtrpacketctl with these words, as a shell reads them */
 ClientRun client_run(const char *arguments);

@@ -181,3 +181,15 @@ void late_host_stop(LateHost *host)
     close(host->fd);
     g_hash_table_unref(host->probes);
 }
+
+GSocket *late_host_silent_server(void)
+{
+    g_autoptr(GSocketAddress) address = g_inet_socket_address_new_from_string("127.0.0.1", 53);
+    g_autoptr(GError) error = NULL;
+    GSocket *server =
+        g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, &error);
+
+    g_assert_no_error(error);
+    g_assert_true(g_socket_bind(server, address, FALSE, &error));
+    return server;
+}

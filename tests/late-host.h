@@ -27,3 +27,7 @@ void late_host_answer(LateHost *host);
 
 /** late_host_stop() - be there no more */
 void late_host_stop(LateHost *host);
+
+/** late_host_silent_server() - a DNS server on 127.0.0.1 that answers nothing; to be unreferenced
+ */
+GSocket *late_host_silent_server(void);

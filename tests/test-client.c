@@ -281,34 +281,33 @@ static void test_help(void)
     assert_run("--version", 0, "mtrpacketctl [0-9.]+\n", "");
 }
 
-/* A result that cannot be written is no success. */
-static void test_full_disk(void)
+/* Runs a command with its stdout redirected to where it cannot be written. */
+static void assert_unwritten(const char *command, const char *message)
 {
-    g_autofree char *script = g_strdup_printf("%s probe 127.0.0.1 >/dev/full",
-                                              fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"));
+    g_autofree char *script =
+        g_strdup_printf("%s %s", fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"), command);
     const char *const argv[] = {"sh", "-c", script, NULL};
     g_autofree char *err = NULL;
     Fixture fixture;
 
     fixture_start(&fixture, NULL);
     g_assert_cmpint(fixture_command(argv, NULL, &err), ==, 5);
-    g_assert_cmpstr(err, ==, "Failed to write the result: No space left on device\n");
+    g_assert_cmpstr(err, ==, message);
     fixture_stop(&fixture);
+}
+
+/* A result that cannot be written is no success. */
+static void test_full_disk(void)
+{
+    assert_unwritten("probe 127.0.0.1 >/dev/full",
+                     "Failed to write the result: No space left on device\n");
 }
 
 /* Nothing that is opened takes the place of a descriptor that was closed. */
 static void test_closed(void)
 {
-    g_autofree char *script = g_strdup_printf("%s trace 127.0.0.1 <&- >&-",
-                                              fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl"));
-    const char *const argv[] = {"sh", "-c", script, NULL};
-    g_autofree char *err = NULL;
-    Fixture fixture;
-
-    fixture_start(&fixture, NULL);
-    g_assert_cmpint(fixture_command(argv, NULL, &err), ==, 5);
-    g_assert_cmpstr(err, ==, "Failed to write the result: Bad file descriptor\n");
-    fixture_stop(&fixture);
+    assert_unwritten("trace 127.0.0.1 <&- >&-",
+                     "Failed to write the result: Bad file descriptor\n");
 }
 
 /* A signal ends it also while the bus is not reached, of which its child is the way. */

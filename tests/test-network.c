@@ -11,27 +11,12 @@
 #include <unistd.h>
 
 #include "fixture.h"
-#include "network.h"
+#include "network-pair.h"
 #include "tun.h"
 
-/* A string for either version of IP. */
-typedef struct Pair {
-    const char *four, *six;
-} Pair;
-
-static const Pair target = {NETWORK_TARGET_4, NETWORK_TARGET_6};
-static const Pair hole = {NETWORK_HOLE_4, NETWORK_HOLE_6};
-static const Pair router1 = {NETWORK_ROUTER1_4, NETWORK_ROUTER1_6};
-static const Pair router2 = {NETWORK_ROUTER2_4, NETWORK_ROUTER2_6};
 static const Pair tun_router = {TUN_ROUTER_4, TUN_ROUTER_6};
 
-static const int ip_versions[] = {4, 6};
 static const char *const protocols[] = {"icmp", "udp", "tcp"};
-
-static const char *of(Pair pair, int ip_version)
-{
-    return ip_version == 4 ? pair.four : pair.six;
-}
 
 /* Checks a result as a whole: the time and the success go with the word, and @responder is NULL for
  * none. */

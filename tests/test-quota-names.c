@@ -5,30 +5,19 @@
 #include <signal.h>
 #include <string.h>
 
+#include "late-host.h"
 #include "quota-scene.h"
 
 /*
  * Names
  */
 
-static GSocket *open_silent_server(void)
-{
-    g_autoptr(GSocketAddress) address = g_inet_socket_address_new_from_string("127.0.0.1", 53);
-    g_autoptr(GError) error = NULL;
-    GSocket *server =
-        g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, &error);
-
-    g_assert_no_error(error);
-    g_assert_true(g_socket_bind(server, address, FALSE, &error));
-    return server;
-}
-
 /* A user whose look-ups hang has so many of them, and no more; probes to addresses as before. Other
  * users look up as if nothing were, as long as there are threads. */
 static void hang(const char *const options[], unsigned n, unsigned n_running, const char *message,
                  bool others_wait)
 {
-    GSocket *server = open_silent_server();
+    GSocket *server = late_host_silent_server();
     g_autofree Answer *hanging = g_new0(Answer, n + 1);
     GDBusConnection *first, *second;
     Polkit polkit;

@@ -10,26 +10,12 @@
 
 #include "client-run.h"
 #include "fixture.h"
+#include "late-host.h"
 #include "network.h"
 #include "user-program.h"
 
 /* Calls that it lets wait, as client/prober.h says. */
 #define WAITING_MAX 90
-
-#define MS "[0-9]+\\.[0-9]{3} ms"
-#define MS3 "  " MS "  " MS "  " MS
-
-/* Runs TEST with the service in the network. */
-static void in_network(void (*test)(Fixture *fixture))
-{
-    Fixture fixture;
-
-    network_up();
-    fixture_start(&fixture, NULL);
-    test(&fixture);
-    fixture_stop(&fixture);
-    network_down();
-}
 
 /*
  * Time
@@ -52,7 +38,7 @@ static void timeouts(Fixture *fixture)
 
 static void test_timeouts(void)
 {
-    in_network(timeouts);
+    client_in_network(timeouts);
 }
 
 /* In rounds: each an interval after the one before; and none goes further than the target, once
@@ -79,7 +65,7 @@ static void rounds(Fixture *fixture)
 
 static void test_rounds(void)
 {
-    in_network(rounds);
+    client_in_network(rounds);
 }
 
 /*
@@ -139,25 +125,12 @@ static void calls(Fixture *fixture)
 
 static void test_calls(void)
 {
-    in_network(calls);
+    client_in_network(calls);
 }
 
 /*
  * Names that do not come
  */
-
-/* A DNS server that takes every question and answers none. */
-static GSocket *open_silent_server(void)
-{
-    g_autoptr(GSocketAddress) address = g_inet_socket_address_new_from_string("127.0.0.1", 53);
-    g_autoptr(GError) error = NULL;
-    GSocket *server =
-        g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, &error);
-
-    g_assert_no_error(error);
-    g_assert_true(g_socket_bind(server, address, FALSE, &error));
-    return server;
-}
 
 /* How many questions there are, which are taken. */
 static unsigned take_questions(GSocket *server)
@@ -175,7 +148,7 @@ static unsigned take_questions(GSocket *server)
  * minute and a name would have one of its own. */
 static void names(Fixture *fixture)
 {
-    GSocket *server = open_silent_server();
+    GSocket *server = late_host_silent_server();
     json_t *document;
 
     document = client_document("trace " NETWORK_TARGET_4, 0);
@@ -195,7 +168,7 @@ static void test_names(void)
 {
     g_assert_true(g_file_set_contents("/etc/resolv.conf",
                                       "nameserver 127.0.0.1\noptions timeout:30\n", -1, NULL));
-    in_network(names);
+    client_in_network(names);
 }
 
 /*
@@ -220,8 +193,8 @@ static GPid start_trace(StreamClient *client, int *err)
     GPid pid = user_spawn(0, (const char *const *)argv, client, err);
 
     expect_match(client, "trace to 198\\.51\\.100\\.79, up to 4 hops");
-    expect_match(client, " 1  192\\.0\\.2\\.2" MS3);
-    expect_match(client, " 2  198\\.51\\.100\\.2" MS3);
+    expect_match(client, " 1  192\\.0\\.2\\.2" CLIENT_MS3);
+    expect_match(client, " 2  198\\.51\\.100\\.2" CLIENT_MS3);
     return pid;
 }
 
@@ -259,7 +232,7 @@ static void killed(Fixture *fixture)
 
 static void test_killed(void)
 {
-    in_network(killed);
+    client_in_network(killed);
 }
 
 /* The same if it stops in order. */
@@ -276,7 +249,7 @@ static void stopped(Fixture *fixture)
 
 static void test_stopped(void)
 {
-    in_network(stopped);
+    client_in_network(stopped);
 }
 
 /* And if it is the bus that goes. */
@@ -312,7 +285,7 @@ static void interrupted(Fixture *fixture)
 
 static void test_interrupted(void)
 {
-    in_network(interrupted);
+    client_in_network(interrupted);
 }
 
 static void add_tests(void)

@@ -8,28 +8,8 @@
 #include "client-run.h"
 #include "fake-packet.h"
 #include "fixture.h"
-#include "network.h"
+#include "network-pair.h"
 #include "user-program.h"
-
-/* A string for either version of IP. */
-typedef struct Pair {
-    const char *four, *six;
-} Pair;
-
-static const Pair target = {NETWORK_TARGET_4, NETWORK_TARGET_6};
-static const Pair hole = {NETWORK_HOLE_4, NETWORK_HOLE_6};
-static const Pair router1 = {NETWORK_ROUTER1_4, NETWORK_ROUTER1_6};
-static const Pair router2 = {NETWORK_ROUTER2_4, NETWORK_ROUTER2_6};
-
-static const int ip_versions[] = {4, 6};
-
-#define MS "[0-9]+\\.[0-9]{3} ms"
-#define MS3 "  " MS "  " MS "  " MS
-
-static const char *of(Pair pair, int ip_version)
-{
-    return ip_version == 4 ? pair.four : pair.six;
-}
 
 /* Appends the line of a hop whose N probes all had this result. */
 static void add_hop(GString *hops, unsigned ttl, unsigned n, const char *result,
@@ -66,18 +46,6 @@ static void assert_trace(const char *arguments, const char *hops, bool is_reache
     json_decref(document);
 }
 
-/* Runs TEST with the service in the network. */
-static void in_network(void (*test)(Fixture *fixture))
-{
-    Fixture fixture;
-
-    network_up();
-    fixture_start(&fixture, NULL);
-    test(&fixture);
-    fixture_stop(&fixture);
-    network_down();
-}
-
 /*
  * Hops
  */
@@ -103,7 +71,7 @@ static void hops(Fixture *fixture)
 
 static void test_hops(void)
 {
-    in_network(hops);
+    client_in_network(hops);
 }
 
 static void head(Fixture *fixture)
@@ -131,7 +99,7 @@ static void head(Fixture *fixture)
 
 static void test_head(void)
 {
-    in_network(head);
+    client_in_network(head);
 }
 
 /* Nobody answers behind the second router: to the last hop. */
@@ -149,8 +117,8 @@ static void silent(Fixture *fixture)
     }
     client_assert("trace -n --max-ttl=4 --timeout=1 " NETWORK_HOLE_4, 1,
                   "trace to 198\\.51\\.100\\.79, up to 4 hops\n"
-                  " 1  192\\.0\\.2\\.2" MS3 "\n"
-                  " 2  198\\.51\\.100\\.2" MS3 "\n"
+                  " 1  192\\.0\\.2\\.2" CLIENT_MS3 "\n"
+                  " 2  198\\.51\\.100\\.2" CLIENT_MS3 "\n"
                   " 3  \\*  \\*  \\*\n"
                   " 4  \\*  \\*  \\*\n",
                   "");
@@ -158,7 +126,7 @@ static void silent(Fixture *fixture)
 
 static void test_silent(void)
 {
-    in_network(silent);
+    client_in_network(silent);
 }
 
 /* Which hops, and how many probes of each. */
@@ -188,12 +156,13 @@ static void options(Fixture *fixture)
     add_hop(beyond, 7, 3, "reply", NETWORK_TARGET_4);
     assert_trace("trace -n --first-ttl=7 " NETWORK_TARGET_4, beyond->str, true);
     client_assert("trace -n --max-ttl=1 --queries=1 " NETWORK_TARGET_4, 1,
-                  "trace to 198\\.51\\.100\\.66, up to 1 hop\n 1  192\\.0\\.2\\.2  " MS "\n", "");
+                  "trace to 198\\.51\\.100\\.66, up to 1 hop\n 1  192\\.0\\.2\\.2  " CLIENT_MS "\n",
+                  "");
 }
 
 static void test_options(void)
 {
-    in_network(options);
+    client_in_network(options);
 }
 
 static void refusals(Fixture *fixture)
@@ -237,12 +206,12 @@ static void said_once(Fixture *fixture)
 
 static void test_said_once(void)
 {
-    in_network(said_once);
+    client_in_network(said_once);
 }
 
 static void test_refusals(void)
 {
-    in_network(refusals);
+    client_in_network(refusals);
 }
 
 /*
@@ -258,8 +227,9 @@ static void dead_end(Fixture *fixture)
 
     client_assert("trace -n 198.51.100.70 --timeout=60", 1,
                   "trace to 198\\.51\\.100\\.70, up to 30 hops\n"
-                  " 1  192\\.0\\.2\\.2" MS3 "\n"
-                  " 2  198\\.51\\.100\\.2  " MS "  no-route  " MS "  no-route  " MS "  no-route\n",
+                  " 1  192\\.0\\.2\\.2" CLIENT_MS3 "\n"
+                  " 2  198\\.51\\.100\\.2  " CLIENT_MS "  no-route  " CLIENT_MS
+                  "  no-route  " CLIENT_MS "  no-route\n",
                   "");
     assert_trace("trace -n 2001:db8:3::7 --timeout=60 --queries=1",
                  "1 ttl-expired@" NETWORK_ROUTER1_6 "\n2 no-route@" NETWORK_ROUTER2_6 "\n", false);
@@ -267,7 +237,7 @@ static void dead_end(Fixture *fixture)
 
 static void test_dead_end(void)
 {
-    in_network(dead_end);
+    client_in_network(dead_end);
 }
 
 /* Where this machine itself knows no way, it is said once what may help. */
@@ -334,14 +304,14 @@ static void names(Fixture *fixture)
 {
     static const char with_names[] = "trace to target\\.test \\(198\\.51\\.100\\.66\\), up to 30 "
                                      "hops\n"
-                                     " 1  router1\\.test \\(192\\.0\\.2\\.2\\)" MS3 "\n"
-                                     " 2  198\\.51\\.100\\.2" MS3 "\n"
-                                     " 3  target\\.test \\(198\\.51\\.100\\.66\\)" MS3 "\n";
+                                     " 1  router1\\.test \\(192\\.0\\.2\\.2\\)" CLIENT_MS3 "\n"
+                                     " 2  198\\.51\\.100\\.2" CLIENT_MS3 "\n"
+                                     " 3  target\\.test \\(198\\.51\\.100\\.66\\)" CLIENT_MS3 "\n";
     static const char without[] = "trace to target\\.test \\(198\\.51\\.100\\.66\\), up to 30 "
                                   "hops\n"
-                                  " 1  192\\.0\\.2\\.2" MS3 "\n"
-                                  " 2  198\\.51\\.100\\.2" MS3 "\n"
-                                  " 3  198\\.51\\.100\\.66" MS3 "\n";
+                                  " 1  192\\.0\\.2\\.2" CLIENT_MS3 "\n"
+                                  " 2  198\\.51\\.100\\.2" CLIENT_MS3 "\n"
+                                  " 3  198\\.51\\.100\\.66" CLIENT_MS3 "\n";
     json_t *document, *found;
 
     client_assert("trace target.test", 0, with_names, "");
@@ -365,7 +335,7 @@ static void test_names(void)
 {
     add_hosts(NETWORK_ROUTER1_4 " router1.test\n" NETWORK_ROUTER2_4
                                 " router2\033[2J.test\n" NETWORK_TARGET_4 " target.test\n");
-    in_network(names);
+    client_in_network(names);
 }
 
 static void add_tests(void)

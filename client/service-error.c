@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-#include "service-call.h"
+#include "service-error.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-int service_call(sd_bus *bus, sd_bus_message *call, sd_bus_error *error, sd_bus_message **ret_reply)
-{
-    int r;
-
-    /* The service has the deadline, and its caller may wait for others first: the default of 25 s
-     * is no limit here. */
-    r = sd_bus_call(bus, call, UINT64_MAX, error, ret_reply);
-    return r < 0 ? r : 0;
-}
 
 const char *service_error_text(const sd_bus_error *error, int r,
                                char text[static SERVICE_ERROR_SIZE])
