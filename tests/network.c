@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -235,6 +236,17 @@ void network_up(void)
     reach(NETWORK_TARGET_6);
     reach(NETWORK_DETOUR_4);
     reach(NETWORK_DETOUR_6);
+}
+
+bool network_accept(void)
+{
+    struct pollfd ready = {.fd = listener, .events = POLLIN};
+    int fd = poll(&ready, 1, 0) == 1 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
 }
 
 /* Runs a command that has nothing to do where there is no network. */

@@ -13,6 +13,7 @@
  * is to pass on. All else, with another mark or none, goes to router1.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The host's own addresses: the one that the kernel chooses, and a further one. */
@@ -47,6 +48,10 @@
 
 /** network_up() - make the network, and wait until packets get to its ends and back */
 void network_up(void);
+
+/** network_accept() - accept what waits on NETWORK_OPEN_PORT, and close it: for who makes more
+ * connections than there is room for; false once nothing waits, without waiting itself */
+bool network_accept(void);
 
 /** network_down() - remove all of it, and the counters; also where network_up() came to half */
 void network_down(void);

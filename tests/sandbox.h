@@ -15,7 +15,7 @@
  * @run: the test program proper: it gets its arguments, and what it returns is returned
  *
  * In there, /etc, /usr and /run may be written without effect outside, the loopback interface is up
- * and there is no other, and the process has no more than five minutes. Call it first in main(),
+ * and there is no other, and the process has no more than five minutes, unless it sets another alarm(). Call it first in main(),
  * before there are threads.
  *
  * Return: the exit status for main(). Without root it is 77, and TAP output says that all is
