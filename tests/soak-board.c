@@ -14,7 +14,7 @@
 #define BOARD "/run/soak-board"
 
 /* Failures after these are only counted. */
-#define SHOWN_MAX 60
+#define SHOWN_MAX 100000
 
 static const char *const names[FAULT_KINDS] = {
     [FAULT_KILL] = "kill",

@@ -15,6 +15,9 @@
 
 #define BOARD_CLIENTS 50
 
+/* As many as soak-ask.h has. */
+#define BOARD_USERS 6
+
 /* How many faults the table keeps: more than there are within the longest life of a call. */
 #define BOARD_FAULTS 2048
 
@@ -88,11 +91,9 @@ typedef struct Board {
     _Atomic bool drain;       /* clients wait for what is in flight, and leave */
     _Atomic uint64_t n_twice; /* answers to calls that had one, as the bus saw it */
     _Atomic uint64_t n_unwanted, n_tallied;
-    _Atomic uint32_t n_failures; /* that were printed */
-    uint32_t features;           /* of this machine: see BOARD_SCTP */
+    _Atomic uint32_t n_failures;         /* that were printed */
+    _Atomic int64_t beyond[BOARD_USERS]; /* until when a user may have more calls than it may */
 } Board;
-
-#define BOARD_SCTP 1U
 
 /** board_now() - CLOCK_MONOTONIC */
 int64_t board_now(void);

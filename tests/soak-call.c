@@ -12,6 +12,9 @@
  * s of a pause. In seconds. */
 #define ANSWER_MAX 45
 
+/* How long calls may be too many once a client makes them. */
+#define BEYOND_USEC (15 * 1000000LL)
+
 typedef enum CallKind {
     CALL_PROBE,
     CALL_OTHER, /* what counts is its error, or that it has none */
@@ -31,7 +34,6 @@ typedef struct Call {
     bool supported;       /* of CALL_CHECK */
     uint32_t waits_for;   /* FAULT_BITs */
     unsigned session;     /* the number of the one that it belongs to, or 0 */
-    bool beyond;          /* it may be one too many */
     int64_t sent;
 } Call;
 
@@ -84,6 +86,11 @@ static void read_said(Said *ret, Call *call, sd_bus_message *message)
     }
 }
 
+static _Atomic int64_t *beyond(const Client *client)
+{
+    return &client->board->beyond[client->user - soak_users];
+}
+
 /* Whether an error is right for another reason than what was asked. */
 static bool is_explained(const Call *call, const char *error)
 {
@@ -91,8 +98,8 @@ static bool is_explained(const Call *call, const char *error)
 
     if (strcmp(error, ERROR_CANCELLED) == 0) /* its session was closed meanwhile */
         return call->session > 0 && client->n_closed >= call->session;
-    if (strcmp(error, ERROR_LIMITS_EXCEEDED) == 0)
-        return call->beyond;
+    if (strcmp(error, ERROR_LIMITS_EXCEEDED) == 0 && *beyond(client) >= call->sent)
+        return true;
     return call->or_error && strcmp(error, call->or_error) == 0;
 }
 
@@ -205,7 +212,9 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
                        client->seed);
         return sd_event_exit(client->event, CLIENT_BUS_LOST);
     }
-    if (sd_bus_message_get_reply_cookie(message, &cookie) >= 0) {
+    /* Of a call that wants no answer a bus says that it could not be passed on, all the same. */
+    if (sd_bus_message_get_reply_cookie(message, &cookie) >= 0 &&
+        g_strcmp0(sd_bus_message_get_sender(message), "org.freedesktop.DBus") != 0) {
         client_count(client, COUNT_TWICE, 1);
         board_fail(client->board, "client %u (seed %u): another answer to call %" G_GUINT64_FORMAT,
                    client->slot, client->seed, (guint64)cookie);
@@ -270,7 +279,7 @@ static bool may_call(const Client *client)
     return client->n_calls < CLIENT_CALLS_MAX && sd_bus_is_open(client->bus) > 0;
 }
 
-static void probe(Client *client, bool beyond)
+static void probe(Client *client)
 {
     sd_bus_message *message = message_new(client, SERVICE_INTERFACE, "Probe");
     Call *call;
@@ -278,7 +287,6 @@ static void probe(Client *client, bool beyond)
     if (!message)
         return;
     call = call_new(client, CALL_PROBE);
-    call->beyond = beyond;
     ask_make(&call->ask, client->rand, client->user, false);
     g_assert_cmpint(ask_append(&call->ask, message), >=, 0);
     send_call(call, message);
@@ -287,17 +295,19 @@ static void probe(Client *client, bool beyond)
 void call_probe(Client *client)
 {
     if (may_call(client))
-        probe(client, false);
+        probe(client);
 }
 
-/* What is too much the bus refuses, or the service. Which of them it is depends on when they are
- * read: all those that wait meanwhile may be refused, and those that come while they do. */
+/* What is too much the bus refuses, or the service: these and all others of the same user that come
+ * while they wait, which takes no longer than the longest timeout and the waits at 1000 a second.
+ */
 void call_beyond(Client *client)
 {
     if (client->n_calls > 0 || !may_call(client))
         return;
+    atomic_store(beyond(client), board_now() + BEYOND_USEC);
     for (unsigned i = 0; i < 300; i++)
-        probe(client, true);
+        probe(client);
 }
 
 void call_without_reply(Client *client)

@@ -122,7 +122,7 @@ static void act(Client *client)
         call_check_support(client);
     else if (dice < 0.81)
         call_session(client);
-    else if (dice < 0.84)
+    else if (dice < 0.825)
         call_stream(client);
     else if (dice < 0.86)
         call_without_reply(client);
@@ -134,7 +134,7 @@ static void act(Client *client)
         client->program = soak_program_new(client);
     else if (dice < 0.8755 && !client->stream && client->user->uid == 0)
         client->stream = soak_stream_new_bridge(client);
-    else if (dice < 0.8760) { /* in the middle of it */
+    else if (dice < 0.8757) { /* in the middle of it */
         client_count(client, COUNT_ABANDONED, atomic_load(&client->counts->outstanding));
         client_count(client, COUNT_CUT, atomic_load(&client->counts->outstanding_commands));
         _exit(0);
@@ -150,7 +150,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Client *client = userdata;
     uint64_t pause =
-        is_rush(client) ? 1000 : (uint64_t)g_rand_int_range(client->rand, 5000, 150000);
+        is_rush(client) ? 3000 : (uint64_t)g_rand_int_range(client->rand, 5000, 150000);
 
     if (atomic_load(&client->board->drain) || board_now() > client->leaves)
         leave(client);

@@ -17,8 +17,9 @@
 /* Exit statuses, beside 0. */
 #define CLIENT_BUS_LOST 3
 
-/* How many calls a client has waiting, mostly: dbus-daemon lets a connection have 128. */
-#define CLIENT_CALLS_MAX 100
+/* How many calls a client has waiting, mostly: with those of the other clients of its user, and the
+ * commands of their streams, fewer than the 1024 that a user may have. */
+#define CLIENT_CALLS_MAX 50
 
 typedef enum Session { SESSION_NONE, SESSION_OPENING, SESSION_OPEN, SESSION_CLOSING } Session;
 

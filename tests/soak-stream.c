@@ -15,7 +15,7 @@
 #define BRIDGE "/run/programs/mtrpacket-bridge"
 
 /* How many commands are on their way at most. */
-#define COMMANDS_MAX 60
+#define COMMANDS_MAX 40
 
 /* A whole stream is answered within this once it is closed for writing, see ANSWER_MAX of calls. */
 #define END_MAX_USEC (45 * 1000000LL)
@@ -88,6 +88,7 @@ static const struct {
 } errors[] = {
     {"permission-denied", ERROR_ACCESS_DENIED},
     {"unexpected-error errno 5", ERROR_PROCESS},
+    {"unexpected-error errno 125", ERROR_CANCELLED},
     {"unexpected-error errno 12", "org.freedesktop.DBus.Error.NoMemory"},
 };
 
@@ -291,7 +292,7 @@ void soak_stream_act(SoakStream *stream)
         }
         return;
     }
-    if (client_chance(client, 0.03)) {
+    if (client_chance(client, 0.08)) {
         soak_stream_shut(stream);
         return;
     }
