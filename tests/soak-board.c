@@ -27,6 +27,7 @@ static const char *const names[FAULT_KINDS] = {
     [FAULT_LINK] = "link",
     [FAULT_LOSS] = "loss",
     [FAULT_RUSH] = "rush",
+    [FAULT_CLOCK] = "clock",
     [FAULT_FORK] = "fork",
     [FAULT_MEMORY] = "memory",
     [FAULT_BUS] = "bus",

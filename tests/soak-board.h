@@ -32,6 +32,7 @@ typedef enum FaultKind {
     FAULT_LINK,         /* the link between the routers is down */
     FAULT_LOSS,         /* some packets get lost on their way back */
     FAULT_RUSH,         /* clients call without a pause, and mtr-packet stands still: pipes fill */
+    FAULT_CLOCK,        /* the kernel says that the machine's clock was set */
     FAULT_FORK,         /* the service can make no process, or no thread */
     FAULT_MEMORY,       /* the service gets no memory, now and then */
     FAULT_BUS,          /* the bus is killed, and another started */
@@ -59,17 +60,23 @@ typedef enum Counter {
     COUNT_ABANDONED,  /* not answered when their client was killed, or left at once */
     COUNT_UNANSWERED,
     COUNT_TWICE,
-    COUNT_NO_REPLY,  /* calls that want none */
-    COUNT_EXCUSED,   /* answers that are right only since a fault was about */
-    COUNT_FALSE,     /* answers that are wrong */
-    COUNT_STREAMS,   /* opened, bridges too */
-    COUNT_COMMANDS,  /* of streams */
-    COUNT_REPLIES,   /* to them */
-    COUNT_CUT,       /* commands whose stream has ended */
-    COUNT_SENT_OK,   /* probes with the results that mtr-packet has for them, by word: reply */
-    COUNT_EXPIRED,   /* ttl-expired */
-    COUNT_LOST,      /* no-reply */
-    COUNT_E_PROCESS, /* errors, of calls and commands, by name */
+    COUNT_NO_REPLY,      /* calls that want none */
+    COUNT_MAYBE_PROCESS, /* answers that are right only since a fault was about: Process, */
+    COUNT_MAYBE_GONE,    /* no service, or its end, */
+    COUNT_MAYBE_DENIED,  /* AccessDenied, */
+    COUNT_MAYBE_MEMORY,  /* NoMemory, */
+    COUNT_MAYBE_ERROR,   /* another error, */
+    COUNT_MAYBE_LOST,    /* no-reply, */
+    COUNT_MAYBE_NO_WAY,  /* no way there */
+    COUNT_FALSE,         /* answers that are wrong */
+    COUNT_STREAMS,       /* opened, bridges too */
+    COUNT_COMMANDS,      /* of streams */
+    COUNT_REPLIES,       /* to them */
+    COUNT_CUT,           /* commands whose stream has ended */
+    COUNT_SENT_OK,       /* probes with the results that mtr-packet has for them, by word: reply */
+    COUNT_EXPIRED,       /* ttl-expired */
+    COUNT_LOST,          /* no-reply */
+    COUNT_E_PROCESS,     /* errors, of calls and commands, by name */
     COUNT_E_INVALID,
     COUNT_E_DENIED,
     COUNT_E_MEMORY,

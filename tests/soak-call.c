@@ -44,7 +44,8 @@ static void call_free(Call *call)
 }
 
 #define PACKET_FAULTS                                                                              \
-    (FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH) | FAULT_BIT(FAULT_FORK))
+    (FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH) |                       \
+     FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_CLOCK))
 #define POLKIT_FAULTS (FAULT_BIT(FAULT_POLKIT_GONE) | FAULT_BIT(FAULT_POLKIT_STOP))
 #define SERVICE_FAULTS                                                                             \
     (FAULT_BIT(FAULT_SERVICE_GONE) | FAULT_BIT(FAULT_BUS) | FAULT_BIT(FAULT_MEMORY))
@@ -145,7 +146,6 @@ static void note_answer(Call *call, sd_bus_message *message)
 {
     Client *client = call->client;
     double waited = (double)(board_now() - call->sent) / 1e6;
-    uint32_t faults = board_faults(client->board, call->sent);
     char *why = NULL;
     Verdict verdict;
     int supported;
@@ -169,7 +169,7 @@ static void note_answer(Call *call, sd_bus_message *message)
                  : truth_is_gone(said.error) ? COUNT_GONE
                                              : COUNT_ERRORS,
                  1);
-    verdict = judge(call, &said, faults, waited, &why);
+    verdict = judge(call, &said, client_faults(client, &said, call->sent), waited, &why);
     if (call->kind == CALL_CHECK && !said.error && verdict == VERDICT_RIGHT) {
         g_assert_cmpint(sd_bus_message_read(message, "b", &supported), >, 0);
         if (supported != call->supported) {

@@ -30,6 +30,15 @@ void client_note_outstanding(Client *client, int n, bool commands)
                      (uint32_t)n);
 }
 
+/* Only a call is told that it was a pause. */
+uint32_t client_faults(Client *client, const Said *said, int64_t sent)
+{
+    bool pause = said->error && strcmp(said->error, ERROR_PROCESS) == 0 &&
+                 (!said->message || strstr(said->message, "not started again"));
+
+    return board_faults(client->board, pause ? sent - CLIENT_PAUSE_USEC : sent);
+}
+
 static Counter counter_of_error(const char *name)
 {
     if (strcmp(name, ERROR_PROCESS) == 0)
@@ -41,6 +50,26 @@ static Counter counter_of_error(const char *name)
     if (strcmp(name, "org.freedesktop.DBus.Error.NoMemory") == 0)
         return COUNT_E_MEMORY;
     return COUNT_E_OTHER;
+}
+
+/* What a fault is the excuse for. */
+static Counter counter_of_excuse(const Said *said)
+{
+    if (!said->error)
+        return said->word && strcmp(said->word, "no-reply") == 0 ? COUNT_MAYBE_LOST
+                                                                 : COUNT_MAYBE_NO_WAY;
+    if (truth_is_gone(said->error))
+        return COUNT_MAYBE_GONE;
+    switch ((int)counter_of_error(said->error)) {
+    case COUNT_E_PROCESS:
+        return COUNT_MAYBE_PROCESS;
+    case COUNT_E_DENIED:
+        return COUNT_MAYBE_DENIED;
+    case COUNT_E_MEMORY:
+        return COUNT_MAYBE_MEMORY;
+    default:
+        return COUNT_MAYBE_ERROR;
+    }
 }
 
 static void count_word(Client *client, const char *word)
@@ -73,7 +102,7 @@ void client_note_verdict(Client *client, Verdict verdict, const Said *said, int6
     else if (said->word)
         count_word(client, said->word);
     if (verdict == VERDICT_EXCUSED)
-        client_count(client, COUNT_EXCUSED, 1);
+        client_count(client, counter_of_excuse(said), 1);
     if (verdict == VERDICT_FALSE) {
         g_autofree char *answer = text_of(said);
         char faults[1024];

@@ -21,6 +21,10 @@
  * commands of their streams, fewer than the 1024 that a user may have. */
 #define CLIENT_CALLS_MAX 50
 
+/* mtr-packet, once lost, is started again after a pause of 5 s at most (restart.h), and fails those
+ * who want it meanwhile: what was lost so long before, and what is under way, in microseconds. */
+#define CLIENT_PAUSE_USEC (6 * 1000000LL)
+
 typedef enum Session { SESSION_NONE, SESSION_OPENING, SESSION_OPEN, SESSION_CLOSING } Session;
 
 typedef struct SoakStream SoakStream;
@@ -51,6 +55,10 @@ int client_main(char *argv[]);
 
 /** client_count() - add to a counter */
 void client_count(Client *client, Counter counter, unsigned n);
+
+/** client_faults() - FAULT_BITs of what may have been felt by what was sent at @sent and is
+ * answered now */
+uint32_t client_faults(Client *client, const Said *said, int64_t sent);
 
 /** client_note_verdict() - count it, and what was answered, and print it if it is false;
  * @what and @why are freed */

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "network.h"
 
@@ -22,9 +23,8 @@
 #define VOLLEY_LENGTH SECOND
 #define VOLLEY_LONG (4 * SECOND)
 
-/* The longest pause that so long a volley leads to, and what is under way then. */
-#define VOLLEY_MARGIN (2 * SECOND)
-#define VOLLEY_LONG_MARGIN (7 * SECOND)
+/* What was in flight is lost then, and who wants another is told of a pause. */
+#define VOLLEY_MARGIN SECOND
 
 static int64_t between(Faults *faults, double least, double most)
 {
@@ -52,13 +52,13 @@ static void shoot_all(Faults *faults)
     }
 }
 
+/* After a long one the pauses are 5 s. */
 static void end_volley(Faults *faults, int64_t length)
 {
     faults->volley = false;
-    board_end(faults->scene->board, faults->volley_number,
-              length > VOLLEY_LENGTH ? VOLLEY_LONG_MARGIN : VOLLEY_MARGIN);
-    faults->volley_next = board_now() + VOLLEY_PERIOD - VOLLEY_LENGTH +
-                          (length > VOLLEY_LENGTH ? VOLLEY_LONG_MARGIN - VOLLEY_MARGIN : 0);
+    board_end(faults->scene->board, faults->volley_number, VOLLEY_MARGIN);
+    faults->volley_next =
+        board_now() + VOLLEY_PERIOD - VOLLEY_LENGTH + (length > VOLLEY_LENGTH ? 5 * SECOND : 0);
 }
 
 static void turn_volley(Faults *faults)
@@ -208,6 +208,12 @@ static void end_polkit_stop(Faults *faults, Episode *episode)
  * The service
  */
 
+/* Whatever was measured is of no use: all mtr-packets with probes in them are replaced. */
+static void begin_clock(Faults *faults, Episode *episode)
+{
+    g_assert_cmpint(write(faults->scene->clock_steps, "", 1), ==, 1);
+}
+
 /* Whatever it has is killed: else it would want to make nothing. */
 static void begin_fork(Faults *faults, Episode *episode)
 {
@@ -260,7 +266,7 @@ static const struct {
     /* What mtr-packet had to answer or send is done with the second: it gives up in whole ones. */
     {FAULT_STOP, 1, 6, 0.05, 1.5, 2 * SECOND, begin_stop, end_stop, FAULT_KINDS},
     /* Longer than 5 s: it counts as hung. */
-    {FAULT_STOP, 15, 40, 5.5, 8, 3 * SECOND, begin_stop, end_stop, FAULT_KINDS},
+    {FAULT_STOP, 15, 40, 5.5, 8, 2 * SECOND, begin_stop, end_stop, FAULT_KINDS},
     {FAULT_RUSH, 10, 25, 1, 3, 3 * SECOND, begin_stop, end_stop, FAULT_KINDS},
     {FAULT_CLIENT, 0.3, 2, 0, 0, 0, begin_client, NULL, FAULT_KINDS},
     /* It reads its rules when it is back. */
@@ -274,9 +280,10 @@ static const struct {
     /* Neighbours seek each other, TCP sends again after a second, two, four. */
     {FAULT_LINK, 15, 30, 0.3, 3, 4 * SECOND, begin_link, end_link, FAULT_ROUTE},
     {FAULT_LOSS, 10, 25, 0.5, 3, SECOND, begin_loss, end_loss, FAULT_KINDS},
-    /* Each start in vain makes the next pause longer, to 5 s. */
-    {FAULT_FORK, 12, 30, 0.2, 1.5, 7 * SECOND, begin_fork, end_fork, FAULT_KINDS},
-    {FAULT_MEMORY, 2, 8, 0.2, 2, 7 * SECOND, begin_memory, end_memory, FAULT_KINDS},
+    {FAULT_CLOCK, 5, 15, 0, 0, SECOND, begin_clock, NULL, FAULT_KINDS},
+    {FAULT_FORK, 12, 30, 0.2, 1.5, SECOND, begin_fork, end_fork, FAULT_KINDS},
+    /* A start of mtr-packet in vain, or one that has no end. */
+    {FAULT_MEMORY, 2, 8, 0.2, 2, 2 * SECOND, begin_memory, end_memory, FAULT_KINDS},
     {FAULT_BUS, 6, 30, 0, 0, 0, begin_bus, NULL, FAULT_KINDS},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) <= EPISODES_MAX);

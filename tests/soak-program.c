@@ -28,7 +28,8 @@ static void end(SoakProgram *program)
     Client *client = program->client;
     bool may = client->user->may_probe;
     /* It does nothing but one call, which has a probe's errors. */
-    uint32_t faults = board_faults(client->board, program->begun) & ~FAULT_BIT(FAULT_CLIENT);
+    uint32_t faults =
+        board_faults(client->board, program->begun - CLIENT_PAUSE_USEC) & ~FAULT_BIT(FAULT_CLIENT);
     int status;
 
     g_assert_cmpint(waitpid(program->pid, &status, 0), ==, program->pid);
@@ -40,7 +41,7 @@ static void end(SoakProgram *program)
                        client->slot, client->seed, client->user->name, (unsigned)status,
                        program->out->str);
         } else {
-            client_count(client, COUNT_EXCUSED, 1);
+            client_count(client, COUNT_MAYBE_ERROR, 1);
         }
     }
     sd_event_source_disable_unref(program->source);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "network.h"
+#include "preload.h"
 #include "soak-ask.h"
 
 #define SERVICE_USER "mtrpacketd"
@@ -76,6 +77,17 @@ static PreloadFaults *map_faults(uint32_t seed)
     return faults;
 }
 
+static int open_clock_steps(void)
+{
+    int fd;
+
+    g_assert_cmpint(mkfifo(PRELOAD_CLOCK_STEPS, 0666), ==, 0);
+    g_assert_cmpint(chmod(PRELOAD_CLOCK_STEPS, 0666), ==, 0);
+    fd = open(PRELOAD_CLOCK_STEPS, O_RDWR | O_CLOEXEC);
+    g_assert_cmpint(fd, >=, 0);
+    return fd;
+}
+
 /*
  * The service
  */
@@ -85,7 +97,8 @@ static void start_service(Scene *scene)
     const char *sanitizer = g_getenv("ASAN_OPTIONS");
     g_autofree char *asan_options =
         g_strdup_printf("ASAN_OPTIONS=%s:verify_asan_link_order=0", sanitizer ? sanitizer : "");
-    g_autofree char *ld_preload = g_strdup_printf("LD_PRELOAD=%s", g_getenv("TEST_PRELOAD_FAULTS"));
+    g_autofree char *ld_preload = g_strdup_printf(
+        "LD_PRELOAD=%s:%s", g_getenv("TEST_PRELOAD_FAULTS"), g_getenv("TEST_PRELOAD_TIMERFD"));
     const char *const argv[] = {"env",
                                 asan_options,
                                 ld_preload,
@@ -101,7 +114,9 @@ static void start_service(Scene *scene)
     fixture_launch_as(&scene->polkit.fixture, getpwnam(SERVICE_USER)->pw_uid, argv);
     scene->life++;
     scene->born = board_now();
-    scene->n_packets_before = process_descriptors(scene->polkit.fixture.service_pid);
+    scene->n_descriptors = process_descriptors(scene->polkit.fixture.service_pid);
+    scene->n_processes =
+        1 + (scene->kind == BUS_BROKER) + 4; /* this, bus, polkit, tally, service */
 }
 
 /* The service may end by itself only for want of memory; its unit starts it again at the next
@@ -267,7 +282,8 @@ static void start_bus(Scene *scene)
 
 void scene_start(Scene *scene, uint32_t seed)
 {
-    *scene = (Scene){.board = board_create(), .kind = BUS_DAEMON, .closed = true};
+    *scene = (Scene){.board = board_create(), .closed = true};
+    scene->kind = seed % 2 == 0 ? BUS_DAEMON : BUS_BROKER;
     scene->rand = g_rand_new_with_seed(seed);
     scene->program = g_file_read_link("/proc/self/exe", NULL);
     g_assert_nonnull(scene->program);
@@ -277,6 +293,7 @@ void scene_start(Scene *scene, uint32_t seed)
     (void)unlink("/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service");
     set_up_network();
     scene->faults = map_faults(seed);
+    scene->clock_steps = open_clock_steps();
     (void)fixture_program("TEST_BRIDGE", "mtrpacket-bridge");
     (void)fixture_program("TEST_MTRPACKETCTL", "mtrpacketctl");
     start_bus(scene);

@@ -18,13 +18,15 @@ typedef struct Scene {
     BusKind kind;
     GPid clients[BOARD_CLIENTS]; /* 0 where there is none */
     GPid tally;
-    bool closed;               /* no client is started */
-    unsigned life;             /* of the service, counted from 1 */
-    int64_t born;              /* when it was started */
-    unsigned n_clients;        /* that were started */
-    unsigned n_exits;          /* of the service, since it had no memory */
-    unsigned n_packets_before; /* descriptors of the service when it was started */
-    char *program;             /* this one */
+    bool closed;            /* no client is started */
+    unsigned life;          /* of the service, counted from 1 */
+    int64_t born;           /* when it was started */
+    unsigned n_clients;     /* that were started */
+    unsigned n_exits;       /* of the service, since it had no memory */
+    unsigned n_descriptors; /* of the service when it was started */
+    unsigned n_processes;   /* of the sandbox without clients and mtr-packets, as there are to be */
+    int clock_steps;        /* a FIFO, see preload.h */
+    char *program;          /* this one */
 } Scene;
 
 /** scene_start() - all but clients */

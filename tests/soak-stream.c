@@ -58,12 +58,13 @@ static void end(SoakStream *stream)
     Client *client = stream->client;
     unsigned cut = g_hash_table_size(stream->commands);
     uint32_t may = FAULT_BIT(FAULT_SERVICE_GONE) | FAULT_BIT(FAULT_BUS) | FAULT_BIT(FAULT_MEMORY);
-    uint32_t faults = board_faults(client->board, stream->opened);
+    uint32_t faults =
+        board_faults(client->board, stream->opened - (stream->bridge ? CLIENT_PAUSE_USEC : 0));
 
     if (stream->bridge) {
         /* It is as a caller of OpenStream, whose errors end it. */
         may |= FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH) |
-               FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_POLKIT_GONE);
+               FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_CLOCK) | FAULT_BIT(FAULT_POLKIT_GONE);
         (void)waitpid(stream->bridge, NULL, 0);
     }
     if ((cut > 0 || !stream->shut) && !(faults & may) && sd_bus_is_open(client->bus) > 0) {
@@ -97,13 +98,14 @@ static Verdict judge_line(SoakStream *stream, const Command *command, char *word
 {
     Client *client = stream->client;
     double waited = (double)(board_now() - command->sent) / 1e6;
-    uint32_t faults = board_faults(client->board, command->sent);
+    uint32_t faults;
     g_auto(GStrv) word = NULL;
 
     *said = (Said){.time_ms = NAN, .responder = ""};
     for (size_t i = 0; i < G_N_ELEMENTS(errors); i++)
         if (strcmp(words, errors[i].reply) == 0)
             said->error = errors[i].error;
+    faults = client_faults(client, said, command->sent);
     if (command->expected) {
         if (strcmp(words, command->expected) == 0)
             return VERDICT_RIGHT;

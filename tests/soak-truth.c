@@ -113,7 +113,7 @@ bool truth_is_gone(const char *error)
 
 #define PROCESS_FAULTS                                                                             \
     (FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH) |                       \
-     FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_MEMORY))
+     FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_CLOCK) | FAULT_BIT(FAULT_MEMORY))
 #define ROUTE_FAULTS (FAULT_BIT(FAULT_ROUTE) | FAULT_BIT(FAULT_REJECT) | FAULT_BIT(FAULT_LINK))
 
 /* Whether a fault explains an error. */

@@ -86,8 +86,8 @@ static void begin_life(Watch *watch)
 void watch_init(Watch *watch, Scene *scene, bool with_memory)
 {
     *watch = (Watch){.scene = scene, .with_memory = with_memory};
-    watch->fds_begin = scene->n_packets_before;
-    watch->processes_begin = sandbox_processes();
+    watch->fds_begin = scene->n_descriptors;
+    watch->processes_begin = scene->n_processes;
     begin_life(watch);
     watch->quiet_life = scene->life;
 }
@@ -133,11 +133,11 @@ static bool is_settled(Watch *watch, char **ret_what)
     *ret_what = g_strdup_printf(
         "%u probes in flight, %u queued, %u descriptors (%u at the start) and %u processes (%u) "
         "with %u mtr-packets (%u children)",
-        in_flight, queued, fds, watch->scene->n_packets_before, processes, watch->processes_begin,
+        in_flight, queued, fds, watch->scene->n_descriptors, processes, watch->scene->n_processes,
         n_packets, scene_children(watch->scene));
     return in_flight == 0 && queued == 0 &&
-           fds <= watch->scene->n_packets_before + FDS_MORE + n_packets * FDS_PER_PACKET &&
-           processes <= watch->processes_begin + (watch->scene->kind == BUS_BROKER) + n_packets &&
+           fds <= watch->scene->n_descriptors + FDS_MORE + n_packets * FDS_PER_PACKET &&
+           processes <= watch->scene->n_processes + n_packets &&
            scene_children(watch->scene) == n_packets;
 }
 

@@ -30,7 +30,7 @@
     (FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_CLIENT) |                     \
      FAULT_BIT(FAULT_POLKIT_GONE) | FAULT_BIT(FAULT_POLKIT_STOP) | FAULT_BIT(FAULT_ROUTE) |        \
      FAULT_BIT(FAULT_REJECT) | FAULT_BIT(FAULT_LINK) | FAULT_BIT(FAULT_LOSS) |                     \
-     FAULT_BIT(FAULT_RUSH) | FAULT_BIT(FAULT_FORK))
+     FAULT_BIT(FAULT_RUSH) | FAULT_BIT(FAULT_CLOCK) | FAULT_BIT(FAULT_FORK))
 
 typedef struct Soak {
     Scene scene;
@@ -115,12 +115,13 @@ static void print_figures(Soak *soak)
     const Board *board = soak->scene.board;
     const Watch *watch = &soak->watch;
 
-    for (unsigned kind = 0; kind < FAULT_KINDS; kind++)
-        if (soak->faults.counts[kind] > 0)
-            printf("fault %s: %u\n", fault_name(kind), soak->faults.counts[kind]);
-    printf("%" PRIu64 " answers were right only since a fault was about\n",
-           board_sum(board, COUNT_EXCUSED));
-
+    printf("right only since a fault was about: Process %" PRIu64 ", no service %" PRIu64
+           ", AccessDenied %" PRIu64 ", NoMemory %" PRIu64 ", other errors %" PRIu64
+           ", no-reply %" PRIu64 ", no way %" PRIu64 "\n",
+           board_sum(board, COUNT_MAYBE_PROCESS), board_sum(board, COUNT_MAYBE_GONE),
+           board_sum(board, COUNT_MAYBE_DENIED), board_sum(board, COUNT_MAYBE_MEMORY),
+           board_sum(board, COUNT_MAYBE_ERROR), board_sum(board, COUNT_MAYBE_LOST),
+           board_sum(board, COUNT_MAYBE_NO_WAY));
     printf("%.1f minutes, seed %" PRIu32 ": %u clients, %" PRIu64 " calls (%" PRIu64
            " results, %" PRIu64 " errors, %" PRIu64 " by the bus, %" PRIu64
            " disconnected, %" PRIu64 " abandoned), %" PRIu64 " that wanted no answer; %" PRIu64
