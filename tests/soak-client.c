@@ -236,6 +236,6 @@ int client_main(char *argv[])
     g_assert_cmpint(r, >=, 0);
     r = sd_event_loop(client.event);
     sd_event_source_unref(timer);
-    sd_bus_flush_close_unref(client.bus);
-    return r < 0 ? 1 : r;
+    (void)sd_bus_flush(client.bus);
+    _exit(r < 0 ? 1 : r); /* what it has not freed is of no interest */
 }

@@ -338,6 +338,11 @@ void faults_init(Faults *faults, Scene *scene, uint32_t seed, bool with_memory)
     faults->rand = g_rand_new_with_seed(seed);
 }
 
+void faults_deinit(Faults *faults)
+{
+    g_rand_free(faults->rand);
+}
+
 void faults_set(Faults *faults, uint32_t set)
 {
     int64_t now = board_now();

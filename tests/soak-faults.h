@@ -39,6 +39,9 @@ typedef struct Faults {
 /** faults_init() - @with_memory: whether memory may fail at all */
 void faults_init(Faults *faults, Scene *scene, uint32_t seed, bool with_memory);
 
+/** faults_deinit() - all have ended */
+void faults_deinit(Faults *faults);
+
 /** faults_set() - which kinds there are from now on; those that last are ended in their time */
 void faults_set(Faults *faults, uint32_t kinds);
 

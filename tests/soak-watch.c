@@ -10,18 +10,21 @@
 
 #define SECOND 1000000LL
 
-/* Lives shorter than this have no slope that means anything, and of each the first part is what it
- * takes for its tables and its mtr-packets. In seconds. */
-#define LIFE_MIN 120
-#define WARM_UP 30
+/* A life with fewer quiet points has no slope that means anything. */
+#define QUIET_MIN 4
 
-/* Limits, see README.md. */
+/* Limits. A service that keeps 100 bytes of each probe is at 1000 KiB a minute and more; what there
+ * is without a leak is some KiB of what is in use, and pages that the C library keeps between what
+ * is in use, which reach a level within minutes. */
 #define SLOPE_MAX 150 /* KiB a minute */
 #define GROWTH_MAX 64 /* KiB, of what is in use when nobody calls */
 
-/* Descriptors that the service has for one mtr-packet: both pipes, its number's sight. */
+/* Descriptors that the service has for one mtr-packet: three pipes' ends and that by which it sees
+ * it end. */
 #define FDS_PER_PACKET 4
-#define FDS_MORE 2
+
+/* The mtr-packets that stay: for ICMP, and for all else. Those of marks end after 10 s. */
+#define PACKETS_STANDING 2
 
 /* How long it may take until the last probe of those that have left has ended, and what follows. */
 #define SETTLE (25 * SECOND)
@@ -37,38 +40,49 @@ static double rss_kib(GPid pid)
     return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1024;
 }
 
-/* Of the line that fits best, by least squares, KiB a second. */
-static double slope(const Watch *watch, unsigned first)
+/* Of the line that fits best, by least squares, KiB a minute. */
+static double slope(const Samples *samples)
 {
-    double n = watch->n - first, t = 0, y = 0, tt = 0, ty = 0;
+    double n = samples->n, t = 0, y = 0, tt = 0, ty = 0;
 
-    for (unsigned i = first; i < watch->n; i++) {
-        t += watch->seconds[i];
-        y += watch->kib[i];
-        tt += watch->seconds[i] * watch->seconds[i];
-        ty += watch->seconds[i] * watch->kib[i];
+    for (unsigned i = 0; i < samples->n; i++) {
+        t += samples->minutes[i];
+        y += samples->kib[i];
+        tt += samples->minutes[i] * samples->minutes[i];
+        ty += samples->minutes[i] * samples->kib[i];
     }
     return (n * ty - t * y) / (n * tt - t * t);
 }
 
+static void sample(Watch *watch, Samples *samples)
+{
+    double kib = rss_kib(watch->scene->polkit.fixture.service_pid);
+
+    if (kib == 0 || samples->n == WATCH_SAMPLES)
+        return;
+    samples->minutes[samples->n] = (double)(board_now() - watch->scene->born) / 60e6;
+    samples->kib[samples->n++] = kib;
+}
+
+/* Under load memory comes and goes with what is under way: what shows is what is left when nobody
+ * calls. */
 static void end_life(Watch *watch)
 {
     uint64_t calls = board_sum(watch->scene->board, COUNT_CALLS) - watch->calls_at_birth;
-    unsigned first = 0;
+    const Samples *quiet = &watch->quiet;
     double per_minute, length;
 
-    while (first < watch->n && watch->seconds[first] < WARM_UP)
-        first++;
-    if (watch->n == 0 || watch->seconds[watch->n - 1] < LIFE_MIN)
+    if (quiet->n < QUIET_MIN)
         return;
-    length = watch->seconds[watch->n - 1];
-    per_minute = slope(watch, first) * 60;
-    printf("life %u of the service: %.0f s, memory %.0f KiB after %d s, %.0f at its end, %+.1f KiB "
-           "a minute\n",
-           watch->life, length, watch->kib[first], WARM_UP, watch->kib[watch->n - 1], per_minute);
-    if (per_minute > watch->slope_max || watch->slope_max == 0) {
+    per_minute = slope(quiet);
+    length = quiet->minutes[quiet->n - 1];
+    printf("life %u of the service: %.1f minutes, %" G_GUINT64_FORMAT " calls; memory when nobody "
+           "calls %.0f to %.0f KiB, %+.1f KiB a minute; under load %+.1f KiB a minute\n",
+           watch->life, length, (guint64)calls, quiet->kib[0], quiet->kib[quiet->n - 1], per_minute,
+           slope(&watch->load));
+    if (watch->n_slopes++ == 0 || per_minute > watch->slope_max) {
         watch->slope_max = per_minute;
-        watch->slope_calls = calls > 0 ? per_minute / 60 * length / (double)calls * 1000 : 0;
+        watch->slope_calls = per_minute * length / (double)MAX(calls, 1) * 1000;
     }
     if (watch->with_memory && per_minute > SLOPE_MAX)
         board_fail(watch->scene->board, "the service's memory grows by %.1f KiB a minute",
@@ -78,14 +92,14 @@ static void end_life(Watch *watch)
 static void begin_life(Watch *watch)
 {
     watch->life = watch->scene->life;
-    watch->n = 0;
+    watch->quiet.n = watch->load.n = 0;
     watch->n_quiet = 0;
     watch->calls_at_birth = board_sum(watch->scene->board, COUNT_CALLS);
 }
 
-void watch_init(Watch *watch, Scene *scene, bool with_memory)
+void watch_init(Watch *watch, Scene *scene, bool with_memory, bool thorough)
 {
-    *watch = (Watch){.scene = scene, .with_memory = with_memory};
+    *watch = (Watch){.scene = scene, .with_memory = with_memory, .thorough = thorough};
     watch->fds_begin = scene->n_descriptors;
     watch->processes_begin = scene->n_processes;
     begin_life(watch);
@@ -100,13 +114,10 @@ void watch_sample(Watch *watch)
         end_life(watch);
         begin_life(watch);
     }
-    if (now < watch->next || watch->n == WATCH_SAMPLES)
+    if (now < watch->next)
         return;
     watch->next = now + SECOND;
-    watch->seconds[watch->n] = (double)(now - watch->scene->born) / 1e6;
-    watch->kib[watch->n] = rss_kib(watch->scene->polkit.fixture.service_pid);
-    if (watch->kib[watch->n] > 0)
-        watch->n++;
+    sample(watch, &watch->load);
 }
 
 /*
@@ -135,16 +146,37 @@ static bool is_settled(Watch *watch, char **ret_what)
         "with %u mtr-packets (%u children)",
         in_flight, queued, fds, watch->scene->n_descriptors, processes, watch->scene->n_processes,
         n_packets, scene_children(watch->scene));
-    return in_flight == 0 && queued == 0 &&
-           fds <= watch->scene->n_descriptors + FDS_MORE + n_packets * FDS_PER_PACKET &&
-           processes <= watch->scene->n_processes + n_packets &&
+    return in_flight == 0 && queued == 0 && (n_packets == PACKETS_STANDING || !watch->thorough) &&
+           fds == watch->scene->n_descriptors + n_packets * FDS_PER_PACKET &&
+           processes == watch->scene->n_processes + n_packets &&
            scene_children(watch->scene) == n_packets;
+}
+
+/* Has both mtr-packets there that stay: one may just have been killed. Those may be in a pause. */
+static void start_packets(Watch *watch)
+{
+    static const char *const options[] = {"{'protocol': <'icmp'>}", "{'protocol': <'udp'>}"};
+    int64_t end = board_now() + SETTLE;
+    Answer answer;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(options);) {
+        probe_wait(&answer, root(watch), "127.0.0.1", options[i]);
+        i += answer.error == NULL;
+        if (answer.error && board_now() > end)
+            board_fail(watch->scene->board, "when nobody calls, a probe is %s: %s", answer.error,
+                       answer.message);
+        if (answer.error && board_now() > end)
+            i++;
+        answer_clear(&answer);
+    }
 }
 
 static void settle(Watch *watch)
 {
     int64_t end = board_now() + SETTLE;
     g_autofree char *what = NULL;
+
+    start_packets(watch);
 
     while (!is_settled(watch, &what)) {
         if (board_now() > end) {
@@ -180,6 +212,9 @@ static void check_memory(Watch *watch)
     now = in_use(watch);
     printf("quiet: %.1f KiB in use, %.0f KiB resident\n", (double)now / 1024,
            rss_kib(watch->scene->polkit.fixture.service_pid));
+    if (!watch->thorough) /* those of marks are still there, and take memory */
+        return;
+    sample(watch, &watch->quiet);
     if (watch->n_quiet == 0) {
         watch->in_use_first = now;
         return;

@@ -10,14 +10,20 @@
 
 #define WATCH_SAMPLES 4096
 
+/* The memory that the service has resident, over its life. */
+typedef struct Samples {
+    unsigned n;
+    double minutes[WATCH_SAMPLES], kib[WATCH_SAMPLES];
+} Samples;
+
 typedef struct Watch {
     Scene *scene;
+    bool thorough;    /* whether it waits until the mtr-packets of marks have ended */
     bool with_memory; /* whether preload-faults counts what is in use */
 
     /* of this life of the service */
     unsigned life;
-    unsigned n;
-    double seconds[WATCH_SAMPLES], kib[WATCH_SAMPLES];
+    Samples quiet, load; /* when nobody calls, and every second */
     int64_t next;
 
     /* the last quiet point, of this life or another */
@@ -27,6 +33,7 @@ typedef struct Watch {
     uint64_t counts[COUNTERS];
 
     /* the worst of all lives, and first and last of all */
+    unsigned n_slopes;
     double slope_max;   /* KiB a minute */
     double slope_calls; /* of that life, KiB in 1000 calls */
     double growth_max;  /* of what is in use, KiB, between two quiet points of a life */
@@ -35,7 +42,7 @@ typedef struct Watch {
 } Watch;
 
 /** watch_init() - begin; the service has just been started, and nobody has called it */
-void watch_init(Watch *watch, Scene *scene, bool with_memory);
+void watch_init(Watch *watch, Scene *scene, bool with_memory, bool thorough);
 
 /** watch_sample() - look at the service's memory, if it is time to */
 void watch_sample(Watch *watch);

@@ -26,6 +26,9 @@
 /* Of each round so much is without faults, but for clients that are killed. */
 #define CALM 0.15
 
+/* From so many minutes on there is a round for each. */
+#define ROUNDS_FROM 4
+
 #define FAULTS_ALWAYS                                                                              \
     (FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_CLIENT) |                     \
      FAULT_BIT(FAULT_POLKIT_GONE) | FAULT_BIT(FAULT_POLKIT_STOP) | FAULT_BIT(FAULT_ROUTE) |        \
@@ -89,20 +92,20 @@ static void run_round(Soak *soak, int64_t length, uint32_t kinds)
     watch_quiet(&soak->watch);
 }
 
-/* One in four rounds is short of memory, and one in four loses the bus: those are the ends of the
+/* One in eight rounds is short of memory, and one in eight loses the bus: those are the ends of the
  * service's lives. A soak of few rounds has all in one. */
 static void run_rounds(Soak *soak, double minutes)
 {
-    unsigned n = minutes < 4 ? 1 : (unsigned)minutes;
+    unsigned n = minutes < ROUNDS_FROM ? 1 : (unsigned)minutes;
     int64_t length = (int64_t)(minutes * 60 * SECOND) / n;
 
     for (unsigned i = 0; i < n; i++) {
         int64_t end = soak->begun + (i + 1) * length;
         uint32_t kinds = FAULTS_ALWAYS;
 
-        if (n == 1 || i % 6 == 3)
+        if (n == 1 || i % 8 == 5)
             kinds |= FAULT_BIT(FAULT_MEMORY);
-        if (n == 1 || i % 6 == 5)
+        if (n == 1 || i % 8 == 7)
             kinds |= FAULT_BIT(FAULT_BUS);
         if (end - board_now() < length / 4) /* it took its time to become quiet */
             continue;
@@ -187,11 +190,12 @@ static int run(int argc, char *argv[])
 
     scene_start(&soak.scene, soak.seed);
     faults_init(&soak.faults, &soak.scene, soak.seed ^ 0x5eed, with_memory);
-    watch_init(&soak.watch, &soak.scene, with_memory);
+    watch_init(&soak.watch, &soak.scene, with_memory, minutes >= ROUNDS_FROM);
     soak.begun = board_now();
     run_rounds(&soak, minutes);
     watch_end(&soak.watch);
     scene_stop(&soak.scene);
+    faults_deinit(&soak.faults);
     check_sums(&soak);
     print_figures(&soak);
     n_failures = atomic_load(&soak.scene.board->n_failures);
