@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "bus-error.h"
 #include "bus-properties.h"
+#include "log.h"
 #include "request.h"
 #include "stream-options.h"
 #include "stream.h"
@@ -25,24 +27,38 @@ static int call_message(const Request *request, sd_bus_message **ret)
     return bus_call_message(&request->call, ret, caller->callers->bus, caller->name);
 }
 
+/* Ends with what has come of an answer: R is 0, or why it cannot be given, as for want of memory. A
+ * call is not to wait for ever: the service ends, and the bus says so to all who wait. */
+static void note_answered(const Request *request, int r)
+{
+    if (r >= 0)
+        return;
+    log_message(LOG_ERR, "a call cannot be answered: %s", strerror(-r));
+    (void)sd_event_exit(sd_bus_get_event(request->caller->callers->bus), r);
+}
+
 /* Sends REPLY if R says that it is whole, or else the error that R is. Whether the caller is still
  * there to read it is no matter. */
-static void send_reply(sd_bus_message *call, sd_bus_message *reply, int r)
+static void send_reply(const Request *request, sd_bus_message *call, sd_bus_message *reply, int r)
 {
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     if (r < 0 && call)
-        (void)sd_bus_reply_method_errno(call, r, NULL);
+        r = sd_bus_reply_method_errno(call, r, NULL);
+    note_answered(request, r);
 }
 
 static void answer_failure(Request *request, const Failure *failure)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    int r;
 
     request->caller->callers->statistics->errors[failure->outcome]++;
-    if (call_message(request, &call) >= 0)
-        (void)sd_bus_reply_method_errorf(call, bus_error_name(failure->outcome), "%s",
-                                         failure->message);
+    r = call_message(request, &call);
+    if (r >= 0)
+        r = sd_bus_reply_method_errorf(call, bus_error_name(failure->outcome), "%s",
+                                       failure->message);
+    note_answered(request, r);
 }
 
 static int append_mpls(sd_bus_message *reply, const ProbeResult *result)
@@ -100,7 +116,7 @@ static void answer_probe(Request *request, const PacketReply *reply, const Failu
     if (r >= 0)
         r = append_details(message, &result,
                            probe_target_format(&request->command.target, address));
-    send_reply(call, message, r);
+    send_reply(request, call, message, r);
 }
 
 static void answer_check_support(Request *request, const PacketReply *reply, const Failure *failure)
@@ -119,7 +135,7 @@ static void answer_check_support(Request *request, const PacketReply *reply, con
     if (r >= 0)
         r = sd_bus_message_append(message, "b",
                                   (int)packet_reply_supported(&request->command, reply));
-    send_reply(call, message, r);
+    send_reply(request, call, message, r);
 }
 
 /* What is wrong with an mtr-packet that was asked whether it can send probes: FAILURE, or else what
@@ -137,13 +153,18 @@ static void answer_open(Request *request, const PacketReply *reply, const Failur
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     Failure useless;
+    int r;
 
     failure = check_useful(request, reply, failure, &useless);
     caller_set_session(request->caller, failure ? CALLER_SESSION_NONE : CALLER_SESSION_OPEN);
-    if (failure)
+    if (failure) {
         answer_failure(request, failure);
-    else if (call_message(request, &call) >= 0)
-        (void)sd_bus_reply_method_return(call, NULL);
+        return;
+    }
+    r = call_message(request, &call);
+    if (r >= 0)
+        r = sd_bus_reply_method_return(call, NULL);
+    note_answered(request, r);
 }
 
 /* Hands the other end out. Returns 0 or a negative errno, when nothing is answered yet. */
