@@ -31,10 +31,12 @@ static int call_message(const Request *request, sd_bus_message **ret)
  * call is not to wait for ever: the service ends, and the bus says so to all who wait. */
 static void note_answered(const Request *request, int r)
 {
-    if (r >= 0)
+    sd_bus *bus = request->caller->callers->bus;
+
+    if (r >= 0 || sd_bus_is_open(bus) <= 0) /* that the bus is lost ends the service anyway */
         return;
     log_message(LOG_ERR, "a call cannot be answered: %s", strerror(-r));
-    (void)sd_event_exit(sd_bus_get_event(request->caller->callers->bus), r);
+    (void)sd_event_exit(sd_bus_get_event(bus), r);
 }
 
 /* Sends REPLY if R says that it is whole, or else the error that R is. Whether the caller is still

@@ -115,8 +115,8 @@ static void start_service(Scene *scene)
     scene->life++;
     scene->born = board_now();
     scene->n_descriptors = process_descriptors(scene->polkit.fixture.service_pid);
-    scene->n_processes =
-        1 + (scene->kind == BUS_BROKER) + 4; /* this, bus, polkit, tally, service */
+    /* The bus, polkit, who tallies, and the service. */
+    scene->n_processes = 4 + (scene->kind == BUS_BROKER);
 }
 
 /* The service may end by itself only for want of memory; its unit starts it again at the next

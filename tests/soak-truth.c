@@ -140,24 +140,49 @@ static bool explains_error(const char *error, double waited, uint32_t faults)
     return faults & bits;
 }
 
-/* Whether a fault explains that a packet was lost, or did not leave. */
+/* Those faults of the way that the probe goes. */
+static uint32_t faults_on_way(const Ask *ask)
+{
+    uint32_t bits = 0;
+
+    if (ask->place == PLACE_LOOPBACK || ask->place == PLACE_ROUTER1)
+        return 0; /* no route is needed */
+    /* The marked have another table; but mtr-packet asks for a source without the mark. */
+    if (ask->mark == NETWORK_MARK && ask->local_ip)
+        return 0;
+    bits |= FAULT_BIT(FAULT_ROUTE);
+    if (ask->place == PLACE_TARGET)
+        bits |= FAULT_BIT(FAULT_REJECT);
+    if (ask->ttl != 1 && ask->mark != NETWORK_MARK)
+        bits |= FAULT_BIT(FAULT_LINK);
+    return bits;
+}
+
+/* Whether a fault explains that a packet was lost. */
 static bool explains_loss(const Ask *ask, uint32_t faults)
 {
     /* An mtr-packet that stands still reads nothing, and gives probes up when it goes on. */
     uint32_t bits = FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH);
 
     if (ask->place != PLACE_LOOPBACK)
-        bits |= FAULT_BIT(FAULT_LOSS) | ROUTE_FAULTS;
-    return faults & bits;
+        bits |= FAULT_BIT(FAULT_LOSS);
+    return faults & (bits | (faults_on_way(ask) & FAULT_BIT(FAULT_LINK)));
 }
 
-/* Whether a fault explains that there was no way. */
+/* Whether a fault explains that there was no way. Which word that is depends on the protocol, and
+ * on what kind of route there is instead; a router that knows of it says who it is. */
 static bool explains_no_way(const Ask *ask, const Said *said, uint32_t faults)
 {
     static const char *const words[] = {"no-route",         "no-route-host",    "network-down",
                                         "invalid-argument", "unexpected-error", NULL};
+    uint32_t felt = faults & faults_on_way(ask);
 
-    return ask->place != PLACE_LOOPBACK && is_one_of(said->word, words) && (faults & ROUTE_FAULTS);
+    if (!is_one_of(said->word, words))
+        return false;
+    if (!*said->responder)
+        return felt;
+    return (felt & FAULT_BIT(FAULT_LINK)) &&
+           strcmp(said->responder, place_address(PLACE_ROUTER1, ask->ip_version)) == 0;
 }
 
 /* What of a result must hold whatever the network does. */
