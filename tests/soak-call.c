@@ -43,13 +43,6 @@ static void call_free(Call *call)
     g_free(call);
 }
 
-#define PACKET_FAULTS                                                                              \
-    (FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH) |                       \
-     FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_CLOCK))
-#define POLKIT_FAULTS (FAULT_BIT(FAULT_POLKIT_GONE) | FAULT_BIT(FAULT_POLKIT_STOP))
-#define SERVICE_FAULTS                                                                             \
-    (FAULT_BIT(FAULT_SERVICE_GONE) | FAULT_BIT(FAULT_BUS) | FAULT_BIT(FAULT_MEMORY))
-
 /*
  * Answers
  */
@@ -372,14 +365,14 @@ void call_check_support(Client *client)
     call->what = g_strdup_printf("CheckSupport %s", features[i].name);
     call->error = features[i].error;
     call->supported = features[i].supported;
-    call->waits_for = PACKET_FAULTS;
+    call->waits_for = TRUTH_PACKET_FAULTS;
     send_call(call, message);
 }
 
 /* Whether the session that the client knows of may have ended with the service. */
 static bool may_have_lost_session(Client *client)
 {
-    return board_faults(client->board, client->session_since) & SERVICE_FAULTS;
+    return board_faults(client->board, client->session_since) & TRUTH_ENDS;
 }
 
 static void session_call(Client *client, bool opens)
@@ -393,7 +386,7 @@ static void session_call(Client *client, bool opens)
         return;
     call = call_new(client, opens ? CALL_OPEN : CALL_CLOSE);
     call->what = g_strdup(opens ? "Open" : "Close");
-    call->waits_for = opens ? PACKET_FAULTS | POLKIT_FAULTS : 0;
+    call->waits_for = opens ? TRUTH_PACKET_FAULTS | TRUTH_POLKIT_FAULTS : 0;
     if (opens)
         call->error = is_open ? ERROR_STATE : denied;
     else
@@ -443,7 +436,7 @@ void call_stream(Client *client)
     call->what = g_strdup("OpenStream");
     call->error = may ? NULL : ERROR_ACCESS_DENIED;
     call->or_error = ERROR_LIMITS_EXCEEDED; /* what others have open no client knows */
-    call->waits_for = PACKET_FAULTS | POLKIT_FAULTS;
+    call->waits_for = TRUTH_PACKET_FAULTS | TRUTH_POLKIT_FAULTS;
     send_call(call, message);
 }
 
@@ -523,7 +516,7 @@ void call_badly(Client *client)
     call->what = g_strdup_printf("Probe \"%s\" %s %u %s", bad[i].host, bad[i].key ? bad[i].key : "",
                                  bad[i].number, bad[i].text ? bad[i].text : "");
     call->error = bad[i].later && !client->user->may_probe ? ERROR_ACCESS_DENIED : bad[i].error;
-    call->waits_for = bad[i].later ? POLKIT_FAULTS | FAULT_BIT(FAULT_FORK) : 0;
+    call->waits_for = bad[i].later ? TRUTH_POLKIT_FAULTS | FAULT_BIT(FAULT_FORK) : 0;
     /* Of names a user may have 16 waiting. */
     call->or_error = g_str_has_suffix(bad[i].host, ".test") ? ERROR_LIMITS_EXCEEDED : NULL;
     send_call(call, message);

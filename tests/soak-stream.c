@@ -57,14 +57,13 @@ static void end(SoakStream *stream)
 {
     Client *client = stream->client;
     unsigned cut = g_hash_table_size(stream->commands);
-    uint32_t may = FAULT_BIT(FAULT_SERVICE_GONE) | FAULT_BIT(FAULT_BUS) | FAULT_BIT(FAULT_MEMORY);
+    uint32_t may = TRUTH_ENDS;
     uint32_t faults =
         board_faults(client->board, stream->opened - (stream->bridge ? CLIENT_PAUSE_USEC : 0));
 
     if (stream->bridge) {
         /* It is as a caller of OpenStream, whose errors end it. */
-        may |= FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH) |
-               FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_CLOCK) | FAULT_BIT(FAULT_POLKIT_GONE);
+        may |= TRUTH_PACKET_FAULTS | TRUTH_POLKIT_FAULTS;
         (void)waitpid(stream->bridge, NULL, 0);
     }
     if ((cut > 0 || !stream->shut) && !(faults & may) && sd_bus_is_open(client->bus) > 0) {

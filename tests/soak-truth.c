@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "network.h"
-#include "soak-board.h"
 
 #define ERROR_NO_MEMORY "org.freedesktop.DBus.Error.NoMemory"
 
@@ -108,32 +107,24 @@ bool truth_is_gone(const char *error)
     return is_one_of(error, names);
 }
 
-/* The service ends: without memory it may, which is announced a moment later. */
-#define ENDS (FAULT_BIT(FAULT_SERVICE_GONE) | FAULT_BIT(FAULT_BUS) | FAULT_BIT(FAULT_MEMORY))
-
-#define PROCESS_FAULTS                                                                             \
-    (FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH) |                       \
-     FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_CLOCK) | FAULT_BIT(FAULT_MEMORY))
-#define ROUTE_FAULTS (FAULT_BIT(FAULT_ROUTE) | FAULT_BIT(FAULT_REJECT) | FAULT_BIT(FAULT_LINK))
-
 /* Whether a fault explains an error. */
 static bool explains_error(const char *error, double waited, uint32_t faults)
 {
     uint32_t bits = 0;
 
     if (truth_is_gone(error))
-        bits = ENDS;
+        bits = TRUTH_ENDS;
     else if (strcmp(error, ERROR_CANCELLED) == 0) /* the service says so when it ends */
-        bits = ENDS;
+        bits = TRUTH_ENDS;
     else if (strcmp(error, ERROR_PROCESS) == 0)
-        bits = PROCESS_FAULTS;
+        bits = TRUTH_PACKET_FAULTS | FAULT_BIT(FAULT_MEMORY);
     else if (strcmp(error, ERROR_NO_MEMORY) == 0)
         bits = FAULT_BIT(FAULT_MEMORY);
     else if (strcmp(error, ERROR_HOST_RESOLVE) == 0) /* there is no thread to look a name up */
         bits = FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_MEMORY);
     else if (strcmp(error, ERROR_ACCESS_DENIED) == 0) {
         /* A stream is told so, too, of what polkit was asked when the bus was lost. */
-        bits = FAULT_BIT(FAULT_POLKIT_GONE) | ENDS;
+        bits = FAULT_BIT(FAULT_POLKIT_GONE) | TRUTH_ENDS;
         if (waited > POLKIT_WAIT) /* it is said when polkit has not answered for so long */
             bits |= FAULT_BIT(FAULT_POLKIT_STOP);
     }
@@ -258,7 +249,7 @@ Verdict truth_of_error(const char *error, const Said *said, double waited, uint3
 {
     if (g_strcmp0(said->error, error) == 0)
         return VERDICT_RIGHT;
-    if (said->error && explains_error(said->error, waited, faults & (ENDS | waits_for)))
+    if (said->error && explains_error(said->error, waited, faults & (TRUTH_ENDS | waits_for)))
         return VERDICT_EXCUSED;
     return VERDICT_FALSE;
 }

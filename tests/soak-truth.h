@@ -8,6 +8,21 @@
 
 #include "call.h"
 #include "soak-ask.h"
+#include "soak-board.h"
+
+/*
+ * FAULT_BITs of those that mtr-packet is lost to, or cannot be started for. A way that becomes
+ * unreachable is one: mtr-packet dies of the answer that the kernel gives it then. The service asks
+ * the kernel first, but keeps what that says for a second (routes.h).
+ */
+#define TRUTH_PACKET_FAULTS                                                                        \
+    (FAULT_BIT(FAULT_KILL) | FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH) |                       \
+     FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_CLOCK) | FAULT_BIT(FAULT_REJECT))
+
+#define TRUTH_POLKIT_FAULTS (FAULT_BIT(FAULT_POLKIT_GONE) | FAULT_BIT(FAULT_POLKIT_STOP))
+
+/* The service ends: without memory it may, which is announced a moment later. */
+#define TRUTH_ENDS (FAULT_BIT(FAULT_SERVICE_GONE) | FAULT_BIT(FAULT_BUS) | FAULT_BIT(FAULT_MEMORY))
 
 /* What was answered to a call or a command. */
 typedef struct Said {
