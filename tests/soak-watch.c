@@ -16,8 +16,8 @@
 /* Limits. A service that keeps 100 bytes of each probe is at 1000 KiB a minute and more; what there
  * is without a leak is some KiB of what is in use, and pages that the C library keeps between what
  * is in use, which reach a level within minutes. */
-#define SLOPE_MAX 150 /* KiB a minute */
-#define GROWTH_MAX 64 /* KiB, of what is in use when nobody calls */
+#define SLOPE_MAX 100 /* KiB a minute */
+#define GROWTH_MAX 32 /* KiB, of what is in use when nobody calls */
 
 /* Descriptors that the service has for one mtr-packet: three pipes' ends and that by which it sees
  * it end. */
