@@ -39,7 +39,7 @@ struct Question {
     sd_bus_message *call;  /* until it is out */
     FairItem item;         /* until then */
     sd_bus_slot *slot;     /* while it is out */
-    bool unsendable;       /* it will never be out */
+    int unsendable;        /* it will never be out: a negative errno says why; or 0 */
     uint64_t age;          /* the authority's, when it went out */
     Deadline deadline;     /* while somebody waits */
     authority_done_t done; /* NULL once nobody does */
@@ -155,6 +155,13 @@ static AuthorityAnswer refuse(const Question *question, Failure *failure, const 
     return AUTHORITY_NO;
 }
 
+/* Nothing is known of who may. */
+static AuthorityAnswer lack_memory(Failure *failure, const char *what)
+{
+    failure_set(failure, OUTCOME_NO_MEMORY, "%s: %s", what, strerror(ENOMEM));
+    return AUTHORITY_NO;
+}
+
 /*
  * How long a yes holds. That polkit begins to keep an authentication is news, too, which is here
  * before the answer that it comes with: for as long as it is not, the answer is good for once. What
@@ -179,6 +186,7 @@ static AuthorityAnswer read_answer(Question *question, sd_bus_message *reply, Fa
     char reason[QUOTE_SIZE + 32];
     PolkitAnswer answer;
     bool hears_news;
+    int r;
 
     if (sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
         sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
@@ -188,7 +196,10 @@ static AuthorityAnswer read_answer(Question *question, sd_bus_message *reply, Fa
                  QUOTE(error->message ? error->message : error->name));
         return refuse(question, failure, reason);
     }
-    if (polkit_call_answer(reply, &answer) < 0)
+    r = polkit_call_answer(reply, &answer);
+    if (r == -ENOMEM)
+        return lack_memory(failure, "polkit's answer cannot be read");
+    if (r < 0)
         return refuse(question, failure, "polkit's answer is not understood");
 
     hears_news = note_owner(question->authority, reply);
@@ -263,7 +274,7 @@ static void on_timeout(Deadline *deadline)
         return;
     }
 
-    if (question->unsendable)
+    if (question->unsendable < 0)
         snprintf(reason, sizeof(reason), "polkit cannot be asked");
     else if (question->number > 0)
         snprintf(reason, sizeof(reason), "nobody has authenticated within %u s",
@@ -271,7 +282,10 @@ static void on_timeout(Deadline *deadline)
     else
         snprintf(reason, sizeof(reason), "polkit has not answered within %u s",
                  limits->answer_timeout);
-    (void)refuse(question, &failure, reason);
+    if (question->unsendable == -ENOMEM)
+        (void)lack_memory(&failure, reason);
+    else
+        (void)refuse(question, &failure, reason);
     question_drop(question);
     done(userdata, AUTHORITY_NO, &failure);
 }
@@ -293,7 +307,7 @@ static void send_question(Question *question)
             shares_give_back(&question->line->places, question->uid);
     }
     if (r < 0) {
-        question->unsendable = true;
+        question->unsendable = r;
         end = 0;
     } else {
         authority->statistics->authorisation_questions++;

@@ -99,13 +99,19 @@ static int read_details(sd_bus_message *reply, PolkitAnswer *answer)
 int polkit_call_answer(sd_bus_message *reply, PolkitAnswer *ret)
 {
     PolkitAnswer answer = {0};
-    int authorized, challenge;
+    int authorized, challenge, r;
 
-    if (sd_bus_message_has_signature(reply, "(bba{ss})") <= 0 ||
-        sd_bus_message_enter_container(reply, 'r', "bba{ss}") <= 0 ||
-        sd_bus_message_read(reply, "bb", &authorized, &challenge) <= 0 ||
-        read_details(reply, &answer) < 0)
-        return -EBADMSG;
+    r = sd_bus_message_has_signature(reply, "(bba{ss})");
+    if (r > 0)
+        r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+    if (r > 0)
+        r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
+    if (r > 0)
+        r = read_details(reply, &answer);
+    else if (r == 0)
+        r = -EBADMSG;
+    if (r < 0)
+        return r == -ENOMEM ? r : -EBADMSG;
 
     answer.authorized = authorized;
     answer.challenge = challenge;

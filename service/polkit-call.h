@@ -42,8 +42,8 @@ typedef struct PolkitAnswer {
 int polkit_call_question(sd_bus *bus, sd_bus_message **ret, const char *subject, const char *action,
                          const PolkitDetails *details, unsigned number);
 
-/** polkit_call_answer() - read what CheckAuthorization returned, which is no error; 0 or -EBADMSG
- */
+/** polkit_call_answer() - read what CheckAuthorization returned, which is no error; 0, -EBADMSG, or
+ * -ENOMEM */
 int polkit_call_answer(sd_bus_message *reply, PolkitAnswer *ret);
 
 /** polkit_call_cancel() - have a prompt disappear; polkit then answers the call of this number */

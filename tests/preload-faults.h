@@ -17,6 +17,7 @@
 typedef struct PreloadFaults {
     /* How many of a million fail. All are zero until the test says otherwise. */
     _Atomic uint32_t memory_ppm, fork_ppm, thread_ppm;
+    _Atomic uint32_t countdown; /* the allocation that brings it to zero fails; 0 for none */
     _Atomic uint32_t seed;
     _Atomic uint32_t n_memory, n_fork, n_thread; /* that have failed */
 

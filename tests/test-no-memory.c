@@ -3,13 +3,15 @@
 /* The service when memory is out just as it is to answer. */
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fixture.h"
+#include "polkit.h"
 #include "preload-faults.h"
 
 static PreloadFaults *map_faults(void)
@@ -52,8 +54,88 @@ static void test_answer(void)
     munmap(faults, sizeof(*faults));
 }
 
+static void launch(Polkit *polkit)
+{
+    g_autofree char *ld_preload = g_strdup_printf("LD_PRELOAD=%s", g_getenv("TEST_PRELOAD_FAULTS"));
+    const char *const argv[] = {"env",
+                                ld_preload,
+                                fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
+                                "--idle-timeout=0",
+                                "--log-level=err",
+                                NULL};
+
+    fixture_launch_as(&polkit->fixture, getpwnam("mtrpacketd")->pw_uid, argv);
+}
+
+/* Has all well again: the service may have ended, perhaps after it had answered, and mtr-packet is
+ * not started again at once where it could not be. */
+static void recover(Polkit *polkit)
+{
+    Fixture *fixture = &polkit->fixture;
+    bool well;
+    int status;
+
+    do {
+        Answer answer;
+
+        probe_wait(&answer, fixture->root, "127.0.0.1", NULL);
+        well = !answer.error;
+        if (!well && strcmp(answer.error, ERROR_PROCESS) != 0) {
+            status = fixture_wait_service(fixture);
+            g_assert_true(WIFEXITED(status));
+            g_assert_cmpint(WEXITSTATUS(status), ==, EXIT_FAILURE);
+            launch(polkit);
+        }
+        answer_clear(&answer);
+    } while (!well);
+}
+
+/* Has a probe answered while one allocation of the service's fails, the @nth from now. Returns
+ * whether it was so many. */
+static bool probe_without(Polkit *polkit, PreloadFaults *faults, GDBusConnection *caller,
+                          unsigned nth)
+{
+    static const char *const errors[] = {"org.freedesktop.DBus.Error.NoMemory", ERROR_PROCESS,
+                                         "org.freedesktop.DBus.Error.NoReply", NULL};
+    Answer answer;
+    bool failed;
+
+    atomic_store(&faults->countdown, nth);
+    probe_wait(&answer, caller, "127.0.0.1", NULL);
+    failed = atomic_exchange(&faults->countdown, 0) == 0;
+    if (answer.error && (!failed || !g_strv_contains(errors, answer.error)))
+        g_error("without allocation %u: %s: %s", nth, answer.error, answer.message);
+    answer_clear(&answer);
+    recover(polkit);
+    return failed;
+}
+
+/* Whatever the service has no memory for, it says so, or ends: each allocation of a call fails in
+ * turn, of a caller that it knows and of one that is new, about whom polkit is asked. */
+static void test_each(void)
+{
+    PreloadFaults *faults = map_faults();
+    Polkit polkit;
+    bool failed = true;
+
+    polkit_start_bus(&polkit, "return YES;");
+    polkit_start_daemon(&polkit);
+    launch(&polkit);
+    for (unsigned nth = 1; failed; nth++) {
+        GDBusConnection *caller = fixture_connect(FIXTURE_OTHER_UID);
+
+        failed = probe_without(&polkit, faults, caller, nth);
+        (void)probe_without(&polkit, faults, caller, nth);
+        fixture_disconnect(caller);
+    }
+    g_assert_cmpuint(atomic_load(&faults->n_memory), >, 30);
+    polkit_stop(&polkit);
+    munmap(faults, sizeof(*faults));
+}
+
 static void add_tests(void)
 {
+    g_test_add_func("/no-memory/each", test_each);
     g_test_add_func("/no-memory/answer", test_answer);
 }
 
