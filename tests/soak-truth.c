@@ -108,8 +108,9 @@ bool truth_is_gone(const char *error)
 }
 
 /* Whether a fault explains an error. */
-static bool explains_error(const char *error, double waited, uint32_t faults)
+static bool explains_error(const Said *said, double waited, uint32_t faults)
 {
+    const char *error = said->error;
     uint32_t bits = 0;
 
     if (truth_is_gone(error))
@@ -123,8 +124,9 @@ static bool explains_error(const char *error, double waited, uint32_t faults)
     else if (strcmp(error, ERROR_HOST_RESOLVE) == 0) /* there is no thread to look a name up */
         bits = FAULT_BIT(FAULT_FORK) | FAULT_BIT(FAULT_MEMORY);
     else if (strcmp(error, ERROR_ACCESS_DENIED) == 0) {
-        /* A stream is told so, too, of what polkit was asked when the bus was lost. */
-        bits = FAULT_BIT(FAULT_POLKIT_GONE) | TRUTH_ENDS;
+        bits = FAULT_BIT(FAULT_POLKIT_GONE);
+        if (!said->message) /* a stream is told so, too, of what polkit was asked at the end */
+            bits |= TRUTH_ENDS;
         if (waited > POLKIT_WAIT) /* it is said when polkit has not answered for so long */
             bits |= FAULT_BIT(FAULT_POLKIT_STOP);
     }
@@ -225,7 +227,7 @@ Verdict truth_of_probe(const Ask *ask, const SoakUser *user, const Said *said, d
     if (said->error) {
         if (right.error && strcmp(said->error, right.error) == 0)
             return VERDICT_RIGHT;
-        if (explains_error(said->error, waited, faults))
+        if (explains_error(said, waited, faults))
             return VERDICT_EXCUSED;
         /* A user may look up 2 names at a time, and 16 may wait: what others of the same user look
          * up is nothing that a client knows. */
@@ -249,7 +251,7 @@ Verdict truth_of_error(const char *error, const Said *said, double waited, uint3
 {
     if (g_strcmp0(said->error, error) == 0)
         return VERDICT_RIGHT;
-    if (said->error && explains_error(said->error, waited, faults & (TRUTH_ENDS | waits_for)))
+    if (said->error && explains_error(said, waited, faults & (TRUTH_ENDS | waits_for)))
         return VERDICT_EXCUSED;
     return VERDICT_FALSE;
 }

@@ -10,6 +10,9 @@
 
 #define SECOND 1000000LL
 
+/* What a service first takes memory for is there after this. */
+#define WARM_UP (40 * SECOND)
+
 /* A life with fewer quiet points has no slope that means anything. */
 #define QUIET_MIN 4
 
@@ -212,11 +215,13 @@ static void check_memory(Watch *watch)
     now = in_use(watch);
     printf("quiet: %.1f KiB in use, %.0f KiB resident\n", (double)now / 1024,
            rss_kib(watch->scene->polkit.fixture.service_pid));
-    if (!watch->thorough) /* those of marks are still there, and take memory */
+    /* Else those of marks are still there, or its tables have not the size that they come to. */
+    if (!watch->thorough || board_now() < watch->scene->born + WARM_UP)
         return;
     sample(watch, &watch->quiet);
     if (watch->n_quiet == 0) {
         watch->in_use_first = now;
+        watch->n_quiet++;
         return;
     }
     growth = ((double)now - (double)watch->in_use_first) / 1024;
@@ -288,7 +293,6 @@ void watch_quiet(Watch *watch)
     settle(watch);
     check_memory(watch);
     check_statistics(watch);
-    watch->n_quiet++;
     /* Counted from where a life began at a quiet point; in another, it is not known who was told
      * what in which. */
     if (watch->quiet_life != watch->scene->life)
