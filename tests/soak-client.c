@@ -157,7 +157,7 @@ static void act(Client *client)
         call_without_reply(client);
     else if (dice < 0.87)
         call_property(client);
-    else if (dice < 0.8715)
+    else if (dice < 0.8703)
         call_beyond(client);
     else if (dice < 0.8735 && !client->program)
         client->program = soak_program_new(client);
@@ -179,7 +179,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Client *client = userdata;
     uint64_t pause =
-        is_rush(client) ? 3000 : (uint64_t)g_rand_int_range(client->rand, 5000, 150000);
+        is_rush(client) ? 5000 : (uint64_t)g_rand_int_range(client->rand, 5000, 150000);
 
     if (atomic_load(&client->board->drain) || board_now() > client->leaves)
         leave(client);
