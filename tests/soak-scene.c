@@ -98,7 +98,8 @@ static void start_service(Scene *scene)
     g_autofree char *asan_options =
         g_strdup_printf("ASAN_OPTIONS=%s:verify_asan_link_order=0", sanitizer ? sanitizer : "");
     g_autofree char *ld_preload = g_strdup_printf(
-        "LD_PRELOAD=%s:%s", g_getenv("TEST_PRELOAD_FAULTS"), g_getenv("TEST_PRELOAD_TIMERFD"));
+        "LD_PRELOAD=%s:%s", fixture_program("TEST_PRELOAD_FAULTS", "preload-faults.so"),
+        fixture_program("TEST_PRELOAD_TIMERFD", "preload-timerfd.so"));
     const char *const argv[] = {"env",
                                 asan_options,
                                 ld_preload,

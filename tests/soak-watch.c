@@ -200,8 +200,12 @@ static uint64_t in_use(Watch *watch)
     PreloadFaults *faults = watch->scene->faults;
     uint32_t asked = atomic_fetch_add(&faults->asked, 1) + 1;
 
-    while (atomic_load(&faults->told) != asked)
+    int64_t end = board_now() + SETTLE;
+
+    while (atomic_load(&faults->told) != asked && board_now() < end)
         (void)get_number(root(watch), "ProbesInFlight");
+    if (atomic_load(&faults->told) != asked)
+        board_fail(watch->scene->board, "the service does not have preload-faults");
     return atomic_load(&faults->bytes_in_use);
 }
 

@@ -38,7 +38,8 @@ static void test_answer(void)
 
     dig_black_hole();
     fixture_bus(&fixture);
-    fixture_launch_preloaded(&fixture, g_getenv("TEST_PRELOAD_FAULTS"), "--idle-timeout=0");
+    fixture_launch_preloaded(&fixture, fixture_program("TEST_PRELOAD_FAULTS", "preload-faults.so"),
+                             "--idle-timeout=0");
     call_start(&answer, fixture.root, "Probe", probe_arguments("192.0.2.2", "{'timeout': <0.5>}"));
     fixture_wait_probes(&fixture, 1, 0);
     atomic_store(&faults->memory_ppm, PRELOAD_FAULTS_ALWAYS);
@@ -56,7 +57,8 @@ static void test_answer(void)
 
 static void launch(Polkit *polkit)
 {
-    g_autofree char *ld_preload = g_strdup_printf("LD_PRELOAD=%s", g_getenv("TEST_PRELOAD_FAULTS"));
+    g_autofree char *ld_preload = g_strdup_printf(
+        "LD_PRELOAD=%s", fixture_program("TEST_PRELOAD_FAULTS", "preload-faults.so"));
     const char *const argv[] = {"env",
                                 ld_preload,
                                 fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
