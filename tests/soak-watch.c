@@ -199,7 +199,6 @@ static uint64_t in_use(Watch *watch)
 {
     PreloadFaults *faults = watch->scene->faults;
     uint32_t asked = atomic_fetch_add(&faults->asked, 1) + 1;
-
     int64_t end = board_now() + SETTLE;
 
     while (atomic_load(&faults->told) != asked && board_now() < end)
