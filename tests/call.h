@@ -20,6 +20,7 @@
 #define ERROR_ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
 #define ERROR_AUTHENTICATION "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 #define ERROR_LIMITS_EXCEEDED "org.freedesktop.DBus.Error.LimitsExceeded"
+#define ERROR_NO_MEMORY "org.freedesktop.DBus.Error.NoMemory"
 #define ERROR_HOST_RESOLVE SERVICE_INTERFACE ".Error.HostResolve"
 #define ERROR_PROCESS SERVICE_INTERFACE ".Error.Process"
 #define ERROR_STATE SERVICE_INTERFACE ".Error.State"
