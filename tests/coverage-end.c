@@ -2,7 +2,8 @@
 
 /*
  * Linked into every program that tests/coverage builds, and into no other: what has been covered is
- * written at exit() and before an exec, but some ends are neither. The linker sends them through here.
+ * written at exit() and before an exec, but some ends are neither. The linker sends them through
+ * here.
  */
 
 #include <signal.h>

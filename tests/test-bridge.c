@@ -142,6 +142,25 @@ static void test_options(void)
     fixture_stop(&fixture);
 }
 
+/* With --mark the user is asked for marks, too, before there is a stream. */
+static void test_mark(void)
+{
+    Polkit polkit;
+    StreamClient client;
+    GPid pid;
+
+    polkit_start(&polkit, "return action.id == '" ACTION_PROBE "' ? YES : NO;", NULL);
+    assert_fails(NULL, "--mark", "mtrpacket-bridge: user 4242 may not set a routing mark");
+    pid = bridge_start(&client, NULL);
+    stream_say(&client, "1 send-probe ip-4 127.0.0.1\n");
+    stream_expect_reply(&client, 1, "127.0.0.1");
+    stream_shut(&client);
+    stream_expect_end(&client);
+    g_assert_cmpint(user_wait(pid), ==, 0);
+    stream_client_clear(&client);
+    polkit_stop(&polkit);
+}
+
 /* What keeps it from the service is one line. */
 static void test_refused(void)
 {
@@ -298,6 +317,7 @@ static void add_tests(void)
     g_test_add_func("/bridge/talk", test_talk);
     g_test_add_func("/bridge/much", test_much);
     g_test_add_func("/bridge/options", test_options);
+    g_test_add_func("/bridge/mark", test_mark);
     g_test_add_func("/bridge/refused", test_refused);
     g_test_add_func("/bridge/killed", test_killed);
     g_test_add_func("/bridge/service-killed", test_service_killed);

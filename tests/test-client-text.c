@@ -4,8 +4,10 @@
 
 #include <glib.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "plain-text.h"
+#include "probe-report.h"
 #include "progress.h"
 #include "status-report.h"
 #include "style.h"
@@ -62,6 +64,51 @@ static void test_status(void)
         "\"ended\":{\"realtime_usec\":0,\"monotonic_usec\":0},\"version\":\"1.2.3\","
         "\"packet_version\":\"0.95\",\"features\":[\"ip-4\",\"udp\"],\"probes_in_flight\":1,"
         "\"probes_queued\":0,\"statistics\":{\"probes_sent\":12}}\n");
+}
+
+/* On a terminal the heading of the counters stands out. */
+static void test_status_style(void)
+{
+    static const Style style = {.bold = "\033[1m", .end = "\033[0m"};
+    StatusReport report = {
+        .version = "", .packet_version = "", .counters = {{"probes_sent", 12}}, .n_counters = 1};
+    g_autofree char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+
+    g_assert_cmpint(status_report_print(&report, &style, file), ==, 0);
+    fclose(file);
+    g_assert_nonnull(strstr(text, "\n\033[1mSTATISTIC"));
+    g_assert_nonnull(strstr(text, "\nprobes_sent"));
+}
+
+/* What may be done about results that mean that nothing was sent. */
+static void test_hints(void)
+{
+    static const struct {
+        const char *result, *hint;
+    } cases[] = {
+        {"no-route", "There is no route to a.test, as it seems: see 'ip route get a.test'\n"},
+        {"invalid-argument",
+         "There is no route to a.test, as it seems: see 'ip route get a.test'\n"},
+        {"network-down",
+         "The network towards a.test is down: see 'ip route get a.test' and 'ip link'\n"},
+        {"permission-denied",
+         "A firewall or the kernel keeps probes to a.test in: see 'nft list ruleset'\n"},
+        {"no-reply", ""},
+        {"address-in-use", ""},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        ProbeReport report = {.result = cases[i].result, .responder = "", .address = "a.test"};
+        g_autofree char *text = NULL;
+        size_t size;
+        FILE *file = open_memstream(&text, &size);
+
+        probe_report_print_hint(&report, file);
+        fclose(file);
+        g_assert_cmpstr(text, ==, cases[i].hint);
+    }
 }
 
 /* Its stdout is no terminal: colours come when they are forced only. */
@@ -195,6 +242,8 @@ int main(int argc, char *argv[])
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/client-text/status", test_status);
+    g_test_add_func("/client-text/status-style", test_status_style);
+    g_test_add_func("/client-text/hints", test_hints);
     g_test_add_func("/client-text/style", test_style);
     g_test_add_func("/client-text/progress", test_progress);
     g_test_add_func("/client-text/no-progress", test_no_progress);

@@ -87,6 +87,7 @@ static void test_errors(void)
     assert_run("--frobnicate", 2, "", "unrecognized option '--frobnicate'");
     assert_run("probe", 2, "", "A host is missing");
     assert_run("probe ::1 ::1", 2, "", "More than one host");
+    assert_run("status ::1", 2, "", "No argument is expected");
     assert_run("probe --frobnicate ::1", 2, "", "unrecognized option '--frobnicate'");
     assert_run("probe --json=yaml ::1", 2, "", "--json=yaml is not known: short, pretty or off");
     assert_run("probe --ttl=many ::1", 2, "", "option ttl is 'many', a whole number is expected");
@@ -299,8 +300,14 @@ static void assert_unwritten(const char *command, const char *message)
 /* A result that cannot be written is no success. */
 static void test_full_disk(void)
 {
-    assert_unwritten("probe 127.0.0.1 >/dev/full",
-                     "Failed to write the result: No space left on device\n");
+    static const char *const commands[] = {
+        "probe 127.0.0.1 >/dev/full",
+        "ping -c 2 127.0.0.1 >/dev/full",
+        "--help >/dev/full",
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
+        assert_unwritten(commands[i], "Failed to write the result: No space left on device\n");
 }
 
 /* Nothing that is opened takes the place of a descriptor that was closed. */

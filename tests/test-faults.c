@@ -2,6 +2,7 @@
 
 /* The service against a scripted mtr-packet: what the real one does not do on demand. */
 
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,16 @@ static const char *const starts[][3] = {
     {"/bin/echo", "sent a line that is no reply: \"\"", "/faults/start/echo"},
     {"=" FAKE_NAME_NO_PROBES, "does not support send-probe", "/faults/start/no-probes"},
 };
+
+/* A path that is none, as long as it is. */
+static void test_long_path(void)
+{
+    g_autofree char *name = g_strnfill(PATH_MAX, 'a');
+    g_autofree char *path = g_strdup_printf("/%s", name);
+    const char *const row[] = {path, "File name too long"};
+
+    test_start(row);
+}
 
 /* A program that never answers its first commands: everybody who waits for it hears of it together.
  */
@@ -598,6 +609,7 @@ static void add_tests(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(starts); i++)
         g_test_add_data_func(starts[i][2], starts[i], test_start);
+    g_test_add_func("/faults/start/long-path", test_long_path);
     g_test_add_func("/faults/start/silent", test_silent);
     for (size_t i = 0; i < G_N_ELEMENTS(losses); i++)
         g_test_add_data_func(losses[i].path, GUINT_TO_POINTER(i), test_loss);

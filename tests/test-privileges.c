@@ -94,7 +94,7 @@ static void test_other_files(void)
     }
 }
 
-/* Which mtr-packet: the option before MTR_PACKET before PATH. */
+/* Which mtr-packet: the option before MTR_PACKET before PATH, or where programs are without one. */
 static void test_which_packet(void)
 {
     const char *fake = fixture_program("TEST_FAKE_PACKET", "fake");
@@ -110,10 +110,16 @@ static void test_which_packet(void)
     const char *const empty[] = {"env",
                                  "MTR_PACKET=", fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
                                  "--user=nobody", NULL};
+    const char *const no_path[] = {
+        "env",           "-u", "PATH", fixture_program("TEST_MTRPACKETD", "mtrpacketd"),
+        "--user=nobody", NULL};
     const struct {
         const char *const *argv;
         const char *name;
-    } cases[] = {{by_variable, "fake"}, {by_option, "mtr-packet"}, {empty, "mtr-packet"}};
+    } cases[] = {{by_variable, "fake"},
+                 {by_option, "mtr-packet"},
+                 {empty, "mtr-packet"},
+                 {no_path, "mtr-packet"}};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         Fixture fixture;
@@ -147,6 +153,8 @@ static void test_refusals(void)
     const char *const no_default_user[] = {program, NULL};
     const char *const root[] = {program, "--user=root", NULL};
     const char *const no_capability[] = {"setpriv", "--reuid=65534", program, NULL};
+    const char *const no_setuid[] = {"setpriv", "--bounding-set=-setuid", program, "--user=nobody",
+                                     NULL};
     const char *const root_without[] = {"setpriv", "--bounding-set=-net_raw", program,
                                         "--user=nobody", NULL};
     static const char *const idle_timeouts[] = {"--idle-timeout=",      "--idle-timeout=-1",
@@ -155,6 +163,7 @@ static void test_refusals(void)
     const char *const nasty[] = {program, "--user=a\nb\x1b", NULL};
     const char *const second[] = {program, "--user=nobody", NULL};
     const char *const no_name[] = {program, "--user=daemon", NULL};
+    const char *const log_level[] = {program, "--log-level=loud", NULL};
     const char *const option[] = {program, "--frobnicate", NULL};
     const char *const argument[] = {program, "frobnicate", NULL};
     Fixture fixture;
@@ -164,6 +173,7 @@ static void test_refusals(void)
     assert_refuses(root, "--user=\"root\" is root");
     assert_refuses(no_capability, "CAP_NET_RAW is missing");
     assert_refuses(root_without, "CAP_NET_RAW is missing");
+    assert_refuses(no_setuid, "cannot become user \"nobody\" with CAP_NET_RAW only");
     assert_refuses(nasty, "\"a\\x0ab\\x1b\"");
     assert_refuses(second, "somebody else does");
     assert_refuses(no_name, "cannot own " SERVICE_NAME);
@@ -172,6 +182,7 @@ static void test_refusals(void)
 
         assert_refuses(idle, "a number of seconds from 0 to 86400 is expected");
     }
+    assert_refuses(log_level, "--log-level=loud: err, warning, notice, info or debug is expected");
     assert_refuses(option, "unrecognized option '--frobnicate'");
     assert_refuses(argument, "unexpected argument 'frobnicate'");
     /* not installed here: its user is not there either */

@@ -4,9 +4,11 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "fake-packet.h"
 #include "quota-scene.h"
+#include "stream-client.h"
 
 /*
  * Other calls
@@ -112,6 +114,33 @@ static void test_open(void)
     quota_stop(&polkit);
 }
 
+/* Of two streams that open together, where a user may have one, the second is refused. */
+static void test_streams_together(void)
+{
+    static const char *const options[] = {"--user-streams=1", NULL};
+    GDBusConnection *first;
+    Answer answers[2];
+    Polkit polkit;
+    int fd;
+
+    quota_start(&polkit, quota_fake(FAKE_NAME_LATE), options);
+    first = fixture_connect(FIRST);
+    for (unsigned i = 0; i < 2; i++)
+        call_start(&answers[i], first, "OpenStream", g_variant_new_parsed("(@a{sv} {},)"));
+    connection_catch_up(first);
+    connection_catch_up(first); /* both wait for mtr-packet */
+
+    fake_let_go();
+    fd = stream_answer_take(&answers[0]);
+    call_wait(&answers[1]);
+    assert_error(&answers[1], ERROR_LIMITS_EXCEEDED, "--user-streams=1)");
+    answer_clear(&answers[1]);
+    close(fd);
+
+    fixture_disconnect(first);
+    quota_stop(&polkit);
+}
+
 #define FLOOD 20000
 #define FLOODERS 20
 
@@ -200,10 +229,10 @@ static void go_on(const Polkit *polkit, GDBusConnection *connection)
 static void test_unidentified(void)
 {
     enum { ALLOWED = 128, UNANSWERED = 400, ANSWERED = 100 };
-    const guint64 n_refused = UNANSWERED - ALLOWED + ANSWERED + 1;
+    const guint64 n_refused = UNANSWERED - ALLOWED + ANSWERED + 2;
     g_autofree char *keep = fake_pattern(FAKE_KEEP, ", 'timeout': <60>");
     GDBusConnection *first;
-    Answer answers[ANSWERED], open;
+    Answer answers[ANSWERED], open, stream;
     Polkit polkit;
     Tally tally;
 
@@ -217,6 +246,7 @@ static void test_unidentified(void)
     for (unsigned i = 0; i < ANSWERED; i++)
         call_start(&answers[i], first, "Probe", probe_arguments("127.0.0.1", NULL));
     call_start(&open, first, "Open", NULL);
+    call_start(&stream, first, "OpenStream", g_variant_new_parsed("(@a{sv} {},)"));
     go_on(&polkit, first);
     for (unsigned i = 0; i < ANSWERED; i++) {
         call_wait(&answers[i]);
@@ -227,6 +257,9 @@ static void test_unidentified(void)
     call_wait(&open);
     assert_error(&open, ERROR_LIMITS_EXCEEDED, "128 calls waiting");
     answer_clear(&open);
+    call_wait(&stream);
+    assert_error(&stream, ERROR_LIMITS_EXCEEDED, "128 calls waiting");
+    answer_clear(&stream);
     g_assert_cmpuint(get_statistic(first, "errors_LimitsExceeded"), ==, n_refused);
 
     /* Now it is known. */
@@ -317,6 +350,7 @@ static void add_tests(void)
     fixture_add_user("mtrpacketd-test-second", SECOND);
     g_test_add_func("/quota-calls/questions", test_questions);
     g_test_add_func("/quota-calls/open", test_open);
+    g_test_add_func("/quota-calls/streams-together", test_streams_together);
     g_test_add_func("/quota-calls/flood", test_flood);
     g_test_add_func("/quota-calls/unidentified", test_unidentified);
     g_test_add_func("/quota-calls/unidentified-many", test_unidentified_many);

@@ -76,6 +76,24 @@ static void test_stop_delivered(void)
     fill_black_hole();
 }
 
+/* Told twice it waits no longer for the bus, which has stopped answering. */
+static void test_stop_twice(void)
+{
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, NULL);
+    probe_wait(&answer, fixture.root, "127.0.0.1", NULL);
+    answer_clear(&answer);
+
+    g_assert_cmpint(kill(fixture.bus.pid, SIGSTOP), ==, 0);
+    g_assert_cmpint(kill(fixture.service_pid, SIGTERM), ==, 0);
+    g_assert_cmpint(fixture_end_service(&fixture, SIGINT), ==, 0);
+
+    g_assert_cmpint(kill(fixture.bus.pid, SIGCONT), ==, 0);
+    fixture_stop(&fixture);
+}
+
 /* A bus that goes away ends the service, with an error. */
 static void test_bus_gone(void)
 {
@@ -101,6 +119,7 @@ static void add_tests(void)
     g_test_add_data_func("/stop/sigterm", GINT_TO_POINTER(SIGTERM), test_stop);
     g_test_add_data_func("/stop/sigint", GINT_TO_POINTER(SIGINT), test_stop);
     g_test_add_func("/stop/delivered", test_stop_delivered);
+    g_test_add_func("/stop/twice", test_stop_twice);
     g_test_add_func("/stop/bus-gone", test_bus_gone);
 }
 
