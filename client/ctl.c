@@ -59,9 +59,6 @@ int ctl_connect(Ctl *ctl)
 {
     int r;
 
-    if (ctl->bus)
-        return 0;
-
     r = ending_watch(&ctl->ending);
     if (r >= 0)
         r = output_watch(&ctl->ending);
