@@ -227,7 +227,10 @@ static bool handle_housekeeping(Fake *fake, int token, const char *line)
 
     if (value && strcmp(value, "none") == 0) {
         fake->n_skipped++;
-        printf("%d invalid-argument\n", token);
+        if (strcmp(fake->name, FAKE_NAME_CHOKING) == 0)
+            exit(3);
+        printf("%d %s\n", token,
+               strcmp(fake->name, FAKE_NAME_GREEDY) == 0 ? REPLY : "invalid-argument");
         return true;
     }
 

@@ -39,5 +39,7 @@ enum {
 #define FAKE_NAME_LATE "late"           /* answers nothing before there is a file FAKE_GO */
 #define FAKE_NAME_DEAF "deaf"           /* closes its input, and answers its first commands then */
 #define FAKE_NAME_NO_PROBES "no-probes" /* does not know send-probe */
+#define FAKE_NAME_GREEDY "greedy"       /* takes an address that is none */
+#define FAKE_NAME_CHOKING "choking"     /* ends at such an address */
 
 #define FAKE_GO "/run/fake-packet-go"

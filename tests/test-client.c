@@ -57,6 +57,9 @@ static void test_probe(void)
     /* no route here: whatever mtr-packet says, it is a result */
     assert_run("probe 192.0.2.1 --timeout=1", 1, "[a-z-]+ to 192\\.0\\.2\\.1\n",
                "There is no route to 192.0.2.1, as it seems: see 'ip route get 192.0.2.1'\n");
+    /* of many it is said once */
+    assert_run("ping -c 2 -i 0.01 192.0.2.1", 1, "(.*\n)*.*: 2 probes, 0 replies.*\n(.*\n)*",
+               "There is no route to 192.0.2.1, as it seems: see 'ip route get 192.0.2.1'\n");
     fixture_stop(&fixture);
 }
 
@@ -109,6 +112,8 @@ static void test_errors(void)
                "option local_ip is 2001:db8::9, an address of this machine");
     assert_run("probe -4 ::1", 4, "", "\"::1\" is an IPv6 address");
     assert_run("probe \xff", 2, "", "host is not UTF-8 text");
+    assert_run("ping \xff", 2, "", "host is not UTF-8 text");
+    assert_run("trace \xff", 2, "", "host is not UTF-8 text");
     assert_run("probe --protocol=\xff ::1", 2, "", "option protocol is not UTF-8 text");
     assert_run("check-support \xff", 2, "", "feature is not UTF-8 text");
     assert_run("probe nowhere.test", 4, "", "\"nowhere.test\" has no address");
@@ -116,6 +121,7 @@ static void test_errors(void)
     fixture_stop(&fixture);
 
     assert_run("probe 127.0.0.1", 5, "", "connect to the system bus");
+    assert_run("ping 127.0.0.1", 5, "", "connect to the system bus");
     /* what is wrong here is said before anybody is asked or reached */
     assert_run("probe --ttl=many ::1", 2, "", "option ttl is 'many', a whole number is expected");
 

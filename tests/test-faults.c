@@ -84,6 +84,28 @@ static void test_long_path(void)
     test_start(row);
 }
 
+/* One that does something else at the commands by which it is to pass over numbers. */
+static void test_numbers(const void *argument)
+{
+    const char *const *row = argument; /* the fake's name; part of the message */
+    Fixture fixture;
+    Answer answer;
+
+    fixture_start(&fixture, fake(row[0]));
+    fake_probe(&answer, fixture.root, FAKE_REPLY);
+    assert_result(&answer, "reply");
+    answer_clear(&answer);
+    probe_wait(&answer, fixture.root, "127.0.0.1", "{'protocol': <'udp'>}");
+    assert_error(&answer, ERROR_PROCESS, row[1]);
+    answer_clear(&answer);
+    fixture_stop(&fixture);
+}
+
+static const char *const numbers[][3] = {
+    {FAKE_NAME_GREEDY, "took an address that is none", "/faults/start/greedy"},
+    {FAKE_NAME_CHOKING, "exited with status 3", "/faults/start/choking"},
+};
+
 /* A program that never answers its first commands: everybody who waits for it hears of it together.
  */
 static void test_silent(void)
@@ -609,6 +631,8 @@ static void add_tests(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(starts); i++)
         g_test_add_data_func(starts[i][2], starts[i], test_start);
+    for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++)
+        g_test_add_data_func(numbers[i][2], numbers[i], test_numbers);
     g_test_add_func("/faults/start/long-path", test_long_path);
     g_test_add_func("/faults/start/silent", test_silent);
     for (size_t i = 0; i < G_N_ELEMENTS(losses); i++)

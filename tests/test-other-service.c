@@ -184,6 +184,24 @@ static void test_failed_ping(void)
     other_stop(&other);
 }
 
+static void deny_second(Other *other, GDBusMessage *call)
+{
+    if (other->n_calls == 2)
+        refuse(other, call, ERROR_ACCESS_DENIED, "user 0 may not send probes");
+    else
+        answer_probe(other, call);
+}
+
+/* Who may not any more is shown what there was before. */
+static void test_denied_ping(void)
+{
+    Other other;
+
+    other_start(&other, deny_second);
+    client_assert("ping -c 3 -i 0.001 " TARGET, 3, "1: reply (.*\n)+", "2: user 0 may not .*\n");
+    other_stop(&other);
+}
+
 /*
  * Many that wait
  */
@@ -258,6 +276,7 @@ static void add_tests(void)
     g_test_add_func("/other-service/newer", test_newer);
     g_test_add_func("/other-service/stopping", test_stopping);
     g_test_add_func("/other-service/failed-ping", test_failed_ping);
+    g_test_add_func("/other-service/denied-ping", test_denied_ping);
     g_test_add_func("/other-service/failed-beyond", test_failed_beyond);
     g_test_add_func("/other-service/held-ping", test_held_ping);
 }

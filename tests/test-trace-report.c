@@ -265,6 +265,7 @@ static void test_progress(void)
 
 static void test_head(void)
 {
+    Trace *trace = new_trace(1, 3, 2, true);
     g_autofree char *text = NULL;
     size_t size;
     FILE *file = open_memstream(&text, &size);
@@ -277,6 +278,10 @@ static void test_head(void)
                     "trace to a.test (192.0.2.9), up to 30 hops\n"
                     "trace to 192.0.2.9, up to 1 hop\n"
                     "trace to a.test, up to 2 hops\n");
+
+    /* An answer says what the host's address is. */
+    g_assert_null(trace_report_address(trace));
+    trace_free(trace);
 }
 
 static void test_json(void)
