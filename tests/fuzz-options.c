@@ -80,6 +80,7 @@ static void check_command(const ProbeTarget *target, const ProbeOptions *options
         probe_options_check_version(options, target->ip_version, &failure) != 0)
         return;
     length = packet_command_format(&command, 1, line);
+    line[length - 1] = '\0';
     packet_request_parse(&request, line, length - 1);
     CHECK(!request.refusal && request.command.options.mark == options->mark);
 }

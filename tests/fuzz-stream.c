@@ -11,6 +11,7 @@
  *     \aX \zX  mtr-packet answers the first or the last that it has: see behind_reply()
  *     \y \n \Y \N  polkit says yes or no to the first, or the last, who waits
  *     \gX \pX \oX \uX  how polkit, mtr-packet, source address and route are from now on
+ *     \xNC  C to be said, N (from '0' on) times 91 times
  *     \\  a backslash
  *
  * Each whole command is answered once, with its token and as it must be; nothing else is said; and
@@ -19,8 +20,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +35,9 @@
 #include "util.h"
 
 #define INPUT_MAX 16000
+
+/* What a client has to say at most. */
+#define SAID_MAX 32000
 
 /* Whatever a stream waits for by itself is over earlier. */
 #define END_SECONDS 20
@@ -52,7 +58,7 @@ typedef struct Session {
     bool is_cut;   /* ended otherwise than by that: replies may be missing */
     size_t n_said; /* bytes: that are to be sent so far */
     size_t n_sent; /* and were */
-    char *said;    /* room for INPUT_MAX */
+    char *said;    /* room for SAID_MAX */
     char *heard;
     size_t n_heard, heard_size;
     Lines sure; /* replies that must come, word for word */
@@ -214,6 +220,8 @@ static void begin(uint8_t probes, uint8_t burst)
     Limits limits;
 
     if (!event) {
+        (void)signal(SIGPIPE, SIG_IGN); /* as in main() */
+        (void)setlogmask(LOG_MASK(LOG_EMERG));
         CHECK(sd_event_new(&event) >= 0 && sd_bus_new(&bus) >= 0);
         CHECK(sd_bus_attach_event(bus, event, 0) >= 0);
     }
@@ -235,7 +243,7 @@ static void begin(uint8_t probes, uint8_t burst)
     CHECK(stream_new(&session.stream, &session.caller, NULL) == 0);
     CHECK(stream_open(session.stream, &session.client, &failure) == 0);
     CHECK(fcntl(session.client, F_SETFL, O_NONBLOCK) == 0);
-    session.said = malloc(INPUT_MAX);
+    session.said = malloc(SAID_MAX);
     CHECK(session.said);
 }
 
@@ -359,6 +367,12 @@ static void finish(void)
  * Orders
  */
 
+static void say(char byte, unsigned n)
+{
+    for (; n > 0 && session.n_said < SAID_MAX; n--)
+        session.said[session.n_said++] = byte;
+}
+
 static void set_mode(char order, char mode)
 {
     *(order == 'g'   ? &behind_modes.grant
@@ -409,25 +423,42 @@ static void obey_service(char order)
     }
 }
 
+/* Obeys the order at the beginning of @data, behind its backslash; returns how many bytes it has.
+ */
+static size_t obey(const uint8_t *data, size_t size)
+{
+    char order = (char)data[0];
+
+    client_send(); /* in pieces: what is there before each order */
+    if (size > 1 && (order == 'a' || order == 'z')) {
+        (void)behind_reply(order == 'a', (char)data[1]);
+        return 2;
+    }
+    if (size > 1 && strchr("gpou", order)) {
+        set_mode(order, (char)data[1]);
+        return 2;
+    }
+    if (size > 2 && order == 'x') {
+        say((char)data[2], 91 * ((data[1] - '0') & 0x7f));
+        return 3;
+    }
+    obey_client(order);
+    obey_service(order);
+    return 1;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2 || size > INPUT_MAX)
         return 0;
     begin(data[0], data[1]);
     for (size_t i = 2; i < size; i++) {
-        char order = (char)(data[i] == '\\' && i + 1 < size ? data[++i] : 0);
+        bool is_order = data[i] == '\\' && i + 1 < size && data[i + 1] != '\0';
 
-        if (order == 0 || order == '\\') {
-            session.said[session.n_said++] = (char)data[i];
-            continue;
-        }
-        client_send(); /* in pieces: what is there before each order */
-        if (strchr("az", order) && i + 1 < size)
-            (void)behind_reply(order == 'a', (char)data[++i]);
-        else if (strchr("gpou", order) && i + 1 < size)
-            set_mode(order, (char)data[++i]);
-        obey_client(order);
-        obey_service(order);
+        if (is_order && data[i + 1] != '\\')
+            i += obey(data + i + 1, size - i - 1);
+        else
+            say((char)data[is_order ? ++i : i], 1);
     }
     finish();
     return 0;
