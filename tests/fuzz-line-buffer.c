@@ -21,7 +21,8 @@
 #include "line-reader.h"
 #include "util.h"
 
-#define TEXT_MAX (64 * 1024)
+/* More than the buffer holds. */
+#define TEXT_MAX 20000
 
 static const size_t bounds[] = {4096, 4094, 80, 16, 4, 2, 1, 0};
 
