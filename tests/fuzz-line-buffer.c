@@ -24,6 +24,9 @@
 /* More than the buffer holds. */
 #define TEXT_MAX 20000
 
+/* Then the rest comes at once: each costs a turn of the loop, or a move of an unfinished line. */
+#define PIECES_MAX 300
+
 static const size_t bounds[] = {4096, 4094, 80, 16, 4, 2, 1, 0};
 
 /* The text, and where the next line or what is too long for one is expected. */
@@ -107,7 +110,9 @@ static void try_buffer(Text *text, const uint8_t *pieces, size_t n_pieces)
     CHECK(buffer);
     line_buffer_init(buffer, text->line_max);
     for (size_t i = 0; text->n_read < text->size && !text->is_over; i++) {
-        size_t wanted = n_pieces > 0 ? (uint8_t)(pieces[i % n_pieces] - '0') : TEXT_MAX, space;
+        size_t wanted = i < PIECES_MAX && n_pieces > 0 ? (uint8_t)(pieces[i % n_pieces] - '0')
+                                                       : TEXT_MAX,
+               space;
         size_t left = text->size - text->n_read;
         char *place = line_buffer_space(buffer, &space);
 
@@ -180,7 +185,8 @@ static void try_reader(Text *text, const uint8_t *pieces, size_t n_pieces)
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
     CHECK(line_reader_init(&reading.reader, event, 0, fds[0], &n_read, &events, &reading) == 0);
     for (size_t i = 0; text->n_read < text->size && !text->is_over; i++) {
-        size_t wanted = n_pieces > 0 ? (uint8_t)(pieces[i % n_pieces] - '0') : 8192;
+        size_t wanted =
+            i < PIECES_MAX && n_pieces > 0 ? (uint8_t)(pieces[i % n_pieces] - '0') : 8192;
         size_t left = text->size - text->n_read;
 
         wanted = wanted < 1 ? 1 : wanted;
