@@ -40,6 +40,7 @@ int trace_new(Trace **ret, unsigned first_ttl, unsigned max_ttl, unsigned querie
     };
     trace->probes = calloc(n_probes(trace), sizeof(*trace->probes));
     if (!trace->probes)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed as its scope ends */
         return -ENOMEM;
 
     *ret = TAKE_PTR(trace);

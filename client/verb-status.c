@@ -70,6 +70,7 @@ static int status(Ctl *ctl)
     int r, packet = 0;
 
     r = ask(ctl, &report);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is set where r is 0 */
     if (r == 0 && !report.packet_version[0]) {
         packet = start_packet(ctl);
         status_report_clear(&report);

@@ -184,10 +184,10 @@ static int prepare(TraceRun *run)
         r = prober_new(&run->prober, run->ctl, run->host, &run->arguments, &events, run);
     if (r >= 0 && !run->numeric)
         r = reverse_names_new(&run->names, run->event, on_name, run);
-    if (r >= 0)
+    if (r >= 0) {
         trace_view_init(&run->view, run->ctl, run->trace, run->host, run->names);
-    if (r >= 0)
         r = sd_event_now(run->event, CLOCK_MONOTONIC, &run->next_usec);
+    }
     run->next_usec += run->interval_usec;
     if (r >= 0 && run->interval_usec > 0)
         r = sd_event_add_time(run->event, &run->timer, CLOCK_MONOTONIC, run->next_usec, 1, on_round,

@@ -120,6 +120,11 @@ static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret
     return 0;
 }
 
+#ifndef __clang__
+#pragma GCC diagnostic push /* gcc's analyser does not see that it is the authority's then */
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 /* Who has answered: whose news counts. False if we would not hear of it. */
 static bool note_owner(Authority *authority, sd_bus_message *reply)
 {
@@ -129,6 +134,10 @@ static bool note_owner(Authority *authority, sd_bus_message *reply)
         authority->owner = strdup(sender);
     return sender && authority->owner && strcmp(authority->owner, sender) == 0;
 }
+
+#ifndef __clang__
+#pragma GCC diagnostic pop
+#endif
 
 /*
  * Answers

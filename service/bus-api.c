@@ -220,6 +220,7 @@ static void answer_open_stream(Request *request, const PacketReply *reply, const
 static int refuse(Manager *manager, int r, const Failure *failure, sd_bus_error *error)
 {
     if (r > 0) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): set where r > 0 */
         manager->statistics.errors[failure->outcome]++;
         return sd_bus_error_set(error, bus_error_name(failure->outcome), failure->message);
     }

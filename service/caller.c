@@ -95,6 +95,7 @@ int callers_get(Callers *callers, Caller **ret, sd_bus_message *message)
     caller->callers = callers;
     caller->name = strdup(name);
     if (!caller->name)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed as its scope ends */
         return -ENOMEM;
 
     r = sd_bus_call_method_async(callers->bus, &caller->question, BUS_DRIVER_NAME, BUS_DRIVER_PATH,

@@ -157,7 +157,8 @@ static unsigned own_life(unsigned range, unsigned used)
 {
     uint16_t first = (uint16_t)(NUMBERS_FIRST + NUMBERS_SHARED_LIFE + range * NUMBERS_OWN_SIZE);
     double free_share = 1 - port_sample(first, (uint16_t)(first + NUMBERS_OWN_SIZE - 1));
-    unsigned life = (unsigned)(0.9 * free_share * (NUMBERS_OWN_SIZE - used));
+    unsigned left = NUMBERS_OWN_SIZE - used;
+    unsigned life = (unsigned)(0.9 * free_share * left);
 
     if (life > NUMBERS_OWN_LIFE - used)
         life = NUMBERS_OWN_LIFE - used;

@@ -108,6 +108,7 @@ int deadlines_set(Deadlines *deadlines, Deadline *deadline, uint64_t usec, deadl
     if (deadline->place == 0) {
         if (deadlines->n == deadlines->size) {
             size_t size = deadlines->size > 0 ? 2 * deadlines->size : 64;
+            /* NOLINTNEXTLINE(bugprone-sizeof-expression): the heap is one of pointers */
             Deadline **larger = reallocarray(deadlines->heap, size, sizeof(*larger));
 
             if (!larger)

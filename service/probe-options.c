@@ -151,6 +151,7 @@ static int read_number(const OptionKey *key, sd_bus_message *message, char type,
 
     r = read_in_range(key, message, type, &number, failure);
     if (r == 0)
+        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): it is set where r is 0 */
         option_set(key, options, (int)number);
     return r;
 }
@@ -163,6 +164,7 @@ static int read_mark(const OptionKey *key, sd_bus_message *message, char type,
 
     r = read_in_range(key, message, type, &number, failure);
     if (r == 0)
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): it is set where r is 0 */
         options->mark = (uint32_t)number;
     return r;
 }
@@ -227,7 +229,7 @@ static int read_timeout(const OptionKey *key, sd_bus_message *message, char type
     }
 
     /* Not `< min || > max`: a NaN is neither. */
-    if (!(seconds >= key->min && seconds <= key->max))
+    if (!(seconds >= (double)key->min && seconds <= (double)key->max))
         return failure_set(failure, OUTCOME_INVALID_ARGS,
                            "option %s is %g, a number of seconds from %" PRId64 " to %" PRId64
                            " is expected",

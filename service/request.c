@@ -283,6 +283,7 @@ static int request_new(Request **ret, RequestList *list, Caller *caller, Schedul
     if (spec->host) {
         request->host = strdup(spec->host);
         if (!request->host)
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed as its scope ends */
             return -ENOMEM;
     }
     request->caller = caller;

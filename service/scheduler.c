@@ -72,6 +72,7 @@ int scheduler_new(Scheduler **ret, sd_event *event, const char *packet_command,
     scheduler->clock.fd = -1;
     scheduler->packet_command = strdup(packet_command);
     if (!scheduler->packet_command)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed as its scope ends */
         return -ENOMEM;
 
     workplace = &scheduler->workplace;

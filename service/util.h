@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 /* Runs FUNC on the variable's address when its scope ends, on whichever way out. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): as systemd has it */
 #define _cleanup_(func) __attribute__((cleanup(func)))
 
 /* Defines FUNC##p, the cleanup for a pointer that FUNC frees; FUNC is never called with NULL. */
 #define DEFINE_CLEANUP(type, func)                                                                 \
-    static inline void func##p(type *p)                                                            \
+    static inline void func##p(type *p) /* NOLINT(bugprone-macro-parentheses): a type has none */  \
     {                                                                                              \
         if (*p)                                                                                    \
             (void)func(*p);                                                                        \
