@@ -40,6 +40,11 @@ static void __attribute__((constructor)) start(void)
     is_main = true;
 }
 
+void preload_faults_end(void)
+{
+    is_main = false;
+}
+
 /* Whether the next of those of which so many are to fail does. */
 static bool fails(_Atomic uint32_t *ppm, _Atomic uint32_t *count)
 {

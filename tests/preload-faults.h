@@ -26,3 +26,6 @@ typedef struct PreloadFaults {
     _Atomic uint32_t asked, told;
     _Atomic uint64_t bytes_in_use;
 } PreloadFaults;
+
+/** preload_faults_end() - nothing fails in this process any more: it ends */
+void preload_faults_end(void);
