@@ -142,6 +142,8 @@ static void test_udp(void)
     wait_for(bench, &other);
 
     scheduler_drop(dropped.job);
+    /* It keeps the first by now. */
+    g_assert_cmpint(inspect(bench, 0, PROBE_UDP, 0).pid, ==, plain);
     release(plain);
     wait_for(bench, &first);
     settle(bench);
