@@ -166,7 +166,7 @@ const char *packet_reply_argument(const PacketReply *reply, const char *name);
  *
  * Never fails: an argument that is not understood, a broken label list too, goes to the details as
  * it came, and what it would have told stays empty. Of arguments with the same name only the first
- * counts.
+ * counts; of an ip-4 and an ip-6, which mtr-packet never says both, the last.
  */
 void packet_reply_decode(ProbeResult *ret, const PacketReply *reply);
 
