@@ -5,8 +5,8 @@
  * The language of packet-protocol.h from its other end: commands are read and replies written as
  * mtr-packet does both, to the word. It reads loosely: a token is the number that a word begins
  * with, or else 0; an argument that it does not know counts for nothing; of two with the same name
- * the last holds. But numbers and targets that it would take, and that no probe of this service may
- * have, are refused, with a `reason` that says which. Pure.
+ * the last holds, but of two features the first. But numbers and targets that it would take, and
+ * that no probe of this service may have, are refused, with a `reason` that says which. Pure.
  */
 
 #include <stdbool.h>
