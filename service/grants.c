@@ -64,16 +64,23 @@ static void grant_free(Grant *grant)
     free(grant);
 }
 
-/* Whoever is next in line for the user asks first whether that is still needed. */
+/* Whoever is next in line for the user asks first whether that is still needed. Who cannot ask, for
+ * want of memory, leaves the turn again: the loop passes it on, not that call, since the line may
+ * be as long as a user's calls. */
 static void pass_turn(Grants *grants, AuthorityAction action)
 {
-    Grant *next = grants->in_line[action];
+    Grant *next;
 
-    if (grants->ending || grants->turn[action] || !next)
+    if (grants->passing[action])
         return;
-    DL_DELETE(grants->in_line[action], next);
-    grants->turn[action] = next;
-    ask(next, false);
+    grants->passing[action] = true;
+    while (!grants->ending && !grants->turn[action] && grants->in_line[action]) {
+        next = grants->in_line[action];
+        DL_DELETE(grants->in_line[action], next);
+        grants->turn[action] = next;
+        ask(next, false);
+    }
+    grants->passing[action] = false;
 }
 
 static bool holds(const Grant *grant)

@@ -7,9 +7,9 @@
  * answer. polkit is asked first whether the caller may as it is; that it may is kept for a minute,
  * or until there is news. If the user would have to authenticate and the call allows that, polkit
  * is asked again, and may ask the user: one prompt per action at a time, and what that brings is
- * not kept. The others wait for the end of it. If the user did not authenticate they are refused
- * too; else each asks first whether it still needs a prompt, since polkit itself may have kept the
- * answer.
+ * not kept here (a stream keeps what it was opened with, see GrantByUser). The others wait for the
+ * end of it. If the user did not authenticate they are refused too; else each asks first whether it
+ * still needs a prompt, since polkit itself may have kept the answer.
  */
 
 #include <stdbool.h>
@@ -37,6 +37,7 @@ typedef struct Grants {
     bool ending;                       /* see grants_end() */
     Grant *turn[AUTHORITY_ACTIONS];    /* who may have the user asked; NULL if nobody wants to */
     Grant *in_line[AUTHORITY_ACTIONS]; /* and who wait for that, in the order they came */
+    bool passing[AUTHORITY_ACTIONS];   /* the turn is just being passed on */
 } Grants;
 
 /** grants_done_t - the caller may if @failure is NULL; else that says why not, and lives until the
