@@ -27,7 +27,7 @@ static bool is_in_use(uint16_t port)
     if (fd >= 0) {
         r = bind(fd, (const struct sockaddr *)&six, sizeof(six));
         if (r == 0 || errno == EADDRINUSE)
-            return r != 0;
+            return r != 0; /* cppcheck-suppress resourceLeak ; closed as its scope ends */
         /* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read as its scope ends */
         fd = close_fd(fd);
     }
