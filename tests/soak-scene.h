@@ -23,7 +23,7 @@ typedef struct Scene {
     int64_t born;           /* when it was started */
     unsigned n_clients;     /* that were started */
     unsigned n_exits;       /* of the service, since it had no memory */
-    unsigned n_descriptors; /* of the service when it was started */
+    unsigned n_descriptors; /* of the service when it was first started */
     unsigned n_processes;   /* of the sandbox without clients and mtr-packets, as there are to be */
     int clock_steps;        /* a FIFO, see preload.h */
     char *program;          /* this one */
