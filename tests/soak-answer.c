@@ -19,6 +19,16 @@ static void call_free(Call *call)
     g_free(call);
 }
 
+static int read_labels(sd_bus_message *message, bool *ret)
+{
+    int r = sd_bus_message_enter_container(message, 'a', "(uyby)");
+
+    *ret = r >= 0 && sd_bus_message_at_end(message, false) == 0;
+    while (r >= 0 && sd_bus_message_at_end(message, false) == 0)
+        r = sd_bus_message_skip(message, "(uyby)");
+    return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 static void read_said(Said *ret, Call *call, sd_bus_message *message)
 {
     const sd_bus_error *error = sd_bus_message_get_error(message);
@@ -34,7 +44,7 @@ static void read_said(Said *ret, Call *call, sd_bus_message *message)
         return;
     if (sd_bus_message_read(message, "bsds", &success, &ret->word, &ret->time_ms, &ret->responder) <
             0 ||
-        sd_bus_message_skip(message, "a(uyby)") < 0 ||
+        read_labels(message, &ret->labels) < 0 ||
         sd_bus_message_enter_container(message, 'a', "{sv}") < 0)
         g_error("a result has not the form that it is to have");
     ret->success = success;
@@ -75,6 +85,8 @@ static Verdict judge(Call *call, const Said *said, uint32_t faults, double waite
 
     if (said->error && is_explained(call, said->error))
         return VERDICT_EXCUSED;
+    if (said->word && strcmp(said->word, "no-reply") == 0)
+        faults = client_loss_faults(call->client, &call->ask, faults);
     if (call->kind == CALL_PROBE)
         return truth_of_probe(&call->ask, call->client->user, said, waited, faults, ret_why);
     verdict = truth_of_error(call->error, said, waited, faults, call->waits_for);

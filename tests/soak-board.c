@@ -97,13 +97,18 @@ static unsigned first_kept(unsigned n)
 
 uint32_t board_faults(Board *board, int64_t since)
 {
+    return board_faults_between(board, since, INT64_MAX);
+}
+
+uint32_t board_faults_between(Board *board, int64_t since, int64_t until)
+{
     unsigned n = atomic_load(&board->n_faults);
     uint32_t faults = 0;
 
     for (unsigned i = first_kept(n); i < n; i++) {
         BoardFault *fault = &board->faults[i % BOARD_FAULTS];
 
-        if (atomic_load(&fault->end) >= since)
+        if (atomic_load(&fault->end) >= since && atomic_load(&fault->begin) <= until)
             faults |= FAULT_BIT(atomic_load(&fault->kind));
     }
     return faults;

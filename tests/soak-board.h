@@ -121,6 +121,9 @@ void board_end(Board *board, unsigned fault, int64_t margin);
  * ended now */
 uint32_t board_faults(Board *board, int64_t since);
 
+/** board_faults_between() - the same of something that began at @since and ended at @until */
+uint32_t board_faults_between(Board *board, int64_t since, int64_t until);
+
 /** board_describe() - the faults around a time, as words; @text is filled in */
 void board_describe(Board *board, int64_t since, char *text, size_t size);
 

@@ -39,6 +39,21 @@ uint32_t client_faults(Client *client, const Said *said, int64_t sent)
     return board_faults(client->board, pause ? sent - CLIENT_PAUSE_USEC : sent);
 }
 
+/* How much earlier, or later, than its timeout ago a probe may have been sent: mtr-packet rounds
+ * that up to seconds, and what is said is not read at once. In microseconds. */
+#define SENT_EARLIER (3 * 1000000LL)
+#define SENT_LATER (1 * 1000000LL)
+
+uint32_t client_loss_faults(Client *client, const Ask *ask, uint32_t faults)
+{
+    const uint32_t takers = FAULT_BIT(FAULT_LOSS) | FAULT_BIT(FAULT_LINK);
+    const uint32_t stops = FAULT_BIT(FAULT_STOP) | FAULT_BIT(FAULT_RUSH);
+    int64_t now = board_now(), sent = now - (int64_t)(ask_timeout(ask) * 1e6);
+
+    return (faults & ~(takers | stops)) | (board_faults(client->board, now) & stops) |
+           (board_faults_between(client->board, sent - SENT_EARLIER, sent + SENT_LATER) & takers);
+}
+
 static Counter counter_of_error(const char *name)
 {
     if (strcmp(name, ERROR_PROCESS) == 0)

@@ -60,6 +60,16 @@ void client_count(Client *client, Counter counter, unsigned n);
  * answered now */
 uint32_t client_faults(Client *client, const Said *said, int64_t sent);
 
+/**
+ * client_loss_faults() - of those of client_faults(), what may be felt by a probe that nobody
+ * answered
+ * @faults: all of them
+ *
+ * One that takes packets is felt when the packet is sent, which was the probe's timeout ago; one by
+ * which mtr-packet stands still, at the end: whatever has come until then it reads when it goes on.
+ */
+uint32_t client_loss_faults(Client *client, const Ask *ask, uint32_t faults);
+
 /** client_note_verdict() - count it, and what was answered, and print it if it is false;
  * @what and @why are freed */
 void client_note_verdict(Client *client, Verdict verdict, const Said *said, int64_t sent,

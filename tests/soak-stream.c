@@ -124,7 +124,11 @@ static Verdict judge_line(SoakStream *stream, const Command *command, char *word
             said->time_ms = atof(name[1]) / 1000;
         else if (strcmp(name[0], "errno") == 0)
             said->number = atoi(name[1]);
+        else if (strcmp(name[0], "mpls") == 0)
+            said->labels = true;
     }
+    if (strcmp(said->word, "no-reply") == 0)
+        faults = client_loss_faults(client, &command->ask, faults);
     return truth_of_probe(&command->ask, client->user, said, waited, faults, ret_why);
 }
 

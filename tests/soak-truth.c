@@ -183,10 +183,14 @@ static const char *what_cannot_be(const Ask *ask, const Said *said, double waite
 {
     if (said->success != (strcmp(said->word, "reply") == 0))
         return "success only with a reply";
+    if (said->labels)
+        return "no MPLS, which is nowhere on the network";
     if (said->address && strcmp(said->address, place_address(ask->place, ask->ip_version)) != 0)
         return "the address that was asked for";
     if (!isnan(said->time_ms) && !(said->time_ms > 0))
         return "a time that is more than nothing";
+    if (!isnan(said->time_ms) && fabs(said->time_ms * 1000 - rint(said->time_ms * 1000)) > 1e-6)
+        return "a time in whole microseconds, as mtr-packet measures";
     if (!isnan(said->time_ms) && said->time_ms > waited * 1000)
         return "a time within that in which the answer came";
     if (strcmp(said->word, "no-reply") == 0 && waited + EARLY < ask_timeout(ask))

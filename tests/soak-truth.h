@@ -33,6 +33,7 @@ typedef struct Said {
     const char *responder; /* "" for none */
     const char *address;   /* that was probed; NULL where nobody says it */
     int number;            /* errno, with unexpected-error; 0 for none */
+    bool labels;           /* of MPLS */
 } Said;
 
 typedef enum Verdict {
