@@ -29,10 +29,8 @@ static int call_message(const Request *request, sd_bus_message **ret)
 
 /* Ends with what has come of an answer: R is 0, or why it cannot be given, as for want of memory. A
  * call is not to wait for ever: the service ends, and the bus says so to all who wait. */
-static void note_answered(const Request *request, int r)
+static void note_answered(sd_bus *bus, int r)
 {
-    sd_bus *bus = request->caller->callers->bus;
-
     if (r >= 0 || sd_bus_is_open(bus) <= 0) /* that the bus is lost ends the service anyway */
         return;
     log_message(LOG_ERR, "a call cannot be answered: %s", strerror(-r));
@@ -47,7 +45,7 @@ static void send_reply(const Request *request, sd_bus_message *call, sd_bus_mess
         r = sd_bus_send(NULL, reply, NULL);
     if (r < 0 && call)
         r = sd_bus_reply_method_errno(call, r, NULL);
-    note_answered(request, r);
+    note_answered(request->caller->callers->bus, r);
 }
 
 static void answer_failure(Request *request, const Failure *failure)
@@ -60,7 +58,7 @@ static void answer_failure(Request *request, const Failure *failure)
     if (r >= 0)
         r = sd_bus_reply_method_errorf(call, bus_error_name(failure->outcome), "%s",
                                        failure->message);
-    note_answered(request, r);
+    note_answered(request->caller->callers->bus, r);
 }
 
 static int append_mpls(sd_bus_message *reply, const ProbeResult *result)
@@ -166,7 +164,7 @@ static void answer_open(Request *request, const PacketReply *reply, const Failur
     r = call_message(request, &call);
     if (r >= 0)
         r = sd_bus_reply_method_return(call, NULL);
-    note_answered(request, r);
+    note_answered(request->caller->callers->bus, r);
 }
 
 /* Hands the other end out. Returns 0 or a negative errno, when nothing is answered yet. */
@@ -216,17 +214,22 @@ static void answer_open_stream(Request *request, const PacketReply *reply, const
  * Methods
  */
 
-/* Ends a handler that has nothing to wait for: R is what is wrong with the call. */
-static int refuse(Manager *manager, int r, const Failure *failure, sd_bus_error *error)
+/* Ends a handler that has nothing to wait for: R is what is wrong with the call. The library would
+ * answer by itself, but would not say if it cannot. */
+static int refuse(Manager *manager, sd_bus_message *call, int r, const Failure *failure)
 {
     if (r > 0) {
         /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): set where r > 0 */
         manager->statistics.errors[failure->outcome]++;
-        return sd_bus_error_set(error, bus_error_name(failure->outcome), failure->message);
+        r = sd_bus_reply_method_errorf(call, bus_error_name(failure->outcome), "%s",
+                                       failure->message);
+    } else {
+        if (r == -ENOMEM)
+            manager->statistics.errors[OUTCOME_NO_MEMORY]++;
+        r = sd_bus_reply_method_errno(call, r, NULL);
     }
-    if (r == -ENOMEM)
-        manager->statistics.errors[OUTCOME_NO_MEMORY]++;
-    return r;
+    note_answered(manager->bus, r);
+    return 1;
 }
 
 static int refuse_if(bool stopping, Failure *failure)
@@ -254,7 +257,7 @@ static int get_holder(Manager *manager, Caller **ret, sd_bus_message *call, Fail
 /* Ends a handler: R is 0 if SPEC is to be carried out and answered later, else what is wrong with
  * the call. */
 static int submit(Manager *manager, sd_bus_message *call, const RequestSpec *spec, int r,
-                  Failure *failure, sd_bus_error *error)
+                  Failure *failure)
 {
     Caller *caller;
 
@@ -264,7 +267,7 @@ static int submit(Manager *manager, sd_bus_message *call, const RequestSpec *spe
         r = callers_get(&manager->callers, &caller, call);
     if (r == 0)
         r = request_start(caller, manager->scheduler, spec, call, failure);
-    return r == 0 ? 1 : refuse(manager, r, failure, error);
+    return r == 0 ? 1 : refuse(manager, call, r, failure);
 }
 
 static int method_probe(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -277,7 +280,7 @@ static int method_probe(sd_bus_message *call, void *userdata, sd_bus_error *erro
 
     r = sd_bus_message_read_basic(call, 's', &spec.host);
     if (r < 0)
-        return r;
+        return refuse(userdata, call, r, &failure);
 
     r = probe_options_read(&command->options, call, &failure);
     if (r == 0)
@@ -286,7 +289,7 @@ static int method_probe(sd_bus_message *call, void *userdata, sd_bus_error *erro
         r = probe_options_check_version(&command->options, command->target.ip_version, &failure);
 
     spec.with_mark = command->options.mark != 0;
-    return submit(userdata, call, &spec, r, &failure, error);
+    return submit(userdata, call, &spec, r, &failure);
 }
 
 static int method_check_support(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -300,13 +303,13 @@ static int method_check_support(sd_bus_message *call, void *userdata, sd_bus_err
 
     r = sd_bus_message_read_basic(call, 's', &feature);
     if (r < 0)
-        return r;
+        return refuse(userdata, call, r, &failure);
 
     r = packet_feature_check(feature, &failure);
     if (r == 0)
         snprintf(spec.command.feature, sizeof(spec.command.feature), "%s", feature);
 
-    return submit(userdata, call, &spec, r, &failure, error);
+    return submit(userdata, call, &spec, r, &failure);
 }
 
 static int method_open(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -322,14 +325,14 @@ static int method_open(sd_bus_message *call, void *userdata, sd_bus_error *error
     if (r == 0 && caller->session != CALLER_SESSION_NONE)
         r = failure_set(&failure, OUTCOME_STATE, "already open: Close comes before another Open");
     if (r != 0)
-        return refuse(manager, r, &failure, error);
+        return refuse(manager, call, r, &failure);
 
     caller_set_session(caller, CALLER_SESSION_OPENING);
     r = request_start(caller, manager->scheduler, &spec, call, &failure);
     if (r == 0)
         return 1;
     caller_set_session(caller, CALLER_SESSION_NONE);
-    return refuse(manager, r, &failure, error);
+    return refuse(manager, call, r, &failure);
 }
 
 static int method_close(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -344,7 +347,10 @@ static int method_close(sd_bus_message *call, void *userdata, sd_bus_error *erro
         r = callers_get(&manager->callers, &caller, call);
     if (r == 0)
         r = caller_close(caller, &failure);
-    return r == 0 ? sd_bus_reply_method_return(call, NULL) : refuse(manager, r, &failure, error);
+    if (r != 0)
+        return refuse(manager, call, r, &failure);
+    note_answered(manager->bus, sd_bus_reply_method_return(call, NULL));
+    return 1;
 }
 
 static int method_open_stream(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -364,14 +370,14 @@ static int method_open_stream(sd_bus_message *call, void *userdata, sd_bus_error
     if (r == 0)
         r = stream_new(&spec.stream, caller, manager->scheduler);
     if (r != 0)
-        return refuse(manager, r, &failure, error);
+        return refuse(manager, call, r, &failure);
 
     spec.with_mark = options.mark;
     r = request_start(caller, manager->scheduler, &spec, call, &failure);
     if (r == 0)
         return 1;
     stream_free(spec.stream);
-    return refuse(manager, r, &failure, error);
+    return refuse(manager, call, r, &failure);
 }
 
 /* UNPRIVILEGED: sd-bus itself would let only root in, and ask the bus for that, blocking. */

@@ -135,8 +135,38 @@ static void test_each(void)
     munmap(faults, sizeof(*faults));
 }
 
+/* The same of calls that are refused at once, of which the library sends the answers. */
+static void test_refused(void)
+{
+    PreloadFaults *faults = map_faults();
+    Polkit polkit;
+    bool failed = true;
+
+    polkit_start_bus(&polkit, "return YES;");
+    polkit_start_daemon(&polkit);
+    launch(&polkit);
+    for (unsigned nth = 1; failed; nth++) {
+        gint64 end = g_get_monotonic_time() + 3 * G_USEC_PER_SEC;
+        Answer answer;
+
+        atomic_store(&faults->countdown, nth);
+        call_start(&answer, polkit.fixture.root, "Probe",
+                   probe_arguments("127.0.0.1", "{'ttl': <0>}"));
+        while (!answer.done && g_get_monotonic_time() < end)
+            g_main_context_iteration(NULL, FALSE);
+        failed = atomic_exchange(&faults->countdown, 0) == 0;
+        if (!answer.done)
+            g_error("without allocation %u a call is not answered", nth);
+        answer_clear(&answer);
+        recover(&polkit);
+    }
+    polkit_stop(&polkit);
+    munmap(faults, sizeof(*faults));
+}
+
 static void add_tests(void)
 {
+    g_test_add_func("/no-memory/refused", test_refused);
     g_test_add_func("/no-memory/each", test_each);
     g_test_add_func("/no-memory/answer", test_answer);
 }
