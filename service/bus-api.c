@@ -35,6 +35,8 @@ static void note_answered(sd_bus *bus, int r)
         return;
     log_message(LOG_ERR, "a call cannot be answered: %s", strerror(-r));
     (void)sd_event_exit(sd_bus_get_event(bus), r);
+    if (r == -ENOBUFS) /* the bus has read nothing for long: what is left would be waited for */
+        sd_bus_close(bus);
 }
 
 /* Sends REPLY if R says that it is whole, or else the error that R is. Whether the caller is still
