@@ -29,7 +29,11 @@ int fixture_command(const char *const argv[], char **ret_out, char **ret_err)
     g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, ret_out, ret_err,
                  &status, &error);
     g_assert_no_error(error);
-    g_assert_true(WIFEXITED(status));
+    if (!WIFEXITED(status)) {
+        g_autofree char *command = g_strjoinv(" ", (char **)argv);
+
+        g_error("%s: ended by signal %d: %s", command, WTERMSIG(status), ret_err ? *ret_err : "");
+    }
     return WEXITSTATUS(status);
 }
 
