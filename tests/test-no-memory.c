@@ -69,6 +69,22 @@ static void launch(Polkit *polkit)
     fixture_launch_as(&polkit->fixture, getpwnam("mtrpacketd")->pw_uid, argv);
 }
 
+static PreloadFaults *scene_start(Polkit *polkit)
+{
+    PreloadFaults *faults = map_faults();
+
+    polkit_start_bus(polkit, "return YES;");
+    polkit_start_daemon(polkit);
+    launch(polkit);
+    return faults;
+}
+
+static void scene_stop(Polkit *polkit, PreloadFaults *faults)
+{
+    polkit_stop(polkit);
+    munmap(faults, sizeof(*faults));
+}
+
 /* Has all well again: the service may have ended, perhaps after it had answered, and mtr-packet is
  * not started again at once where it could not be. */
 static void recover(Polkit *polkit)
@@ -116,13 +132,10 @@ static bool probe_without(Polkit *polkit, PreloadFaults *faults, GDBusConnection
  * turn, of a caller that it knows and of one that is new, about whom polkit is asked. */
 static void test_each(void)
 {
-    PreloadFaults *faults = map_faults();
     Polkit polkit;
+    PreloadFaults *faults = scene_start(&polkit);
     bool failed = true;
 
-    polkit_start_bus(&polkit, "return YES;");
-    polkit_start_daemon(&polkit);
-    launch(&polkit);
     for (unsigned nth = 1; failed; nth++) {
         GDBusConnection *caller = fixture_connect(FIXTURE_OTHER_UID);
 
@@ -131,8 +144,7 @@ static void test_each(void)
         fixture_disconnect(caller);
     }
     g_assert_cmpuint(atomic_load(&faults->n_memory), >, 30);
-    polkit_stop(&polkit);
-    munmap(faults, sizeof(*faults));
+    scene_stop(&polkit, faults);
 }
 
 static gboolean on_unanswered(gpointer userdata)
@@ -146,13 +158,10 @@ static gboolean on_unanswered(gpointer userdata)
 /* The same of a call that is refused at once. */
 static void test_refused(void)
 {
-    PreloadFaults *faults = map_faults();
     Polkit polkit;
+    PreloadFaults *faults = scene_start(&polkit);
     bool failed = true;
 
-    polkit_start_bus(&polkit, "return YES;");
-    polkit_start_daemon(&polkit);
-    launch(&polkit);
     for (unsigned nth = 1; failed; nth++) {
         Answer answer;
         guint guard;
@@ -168,8 +177,7 @@ static void test_refused(void)
         answer_clear(&answer);
         recover(&polkit);
     }
-    polkit_stop(&polkit);
-    munmap(faults, sizeof(*faults));
+    scene_stop(&polkit, faults);
 }
 
 static void add_tests(void)
