@@ -3,13 +3,11 @@
 #include "polkit.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,21 +94,6 @@ void polkit_start_daemon(Polkit *polkit)
     g_assert_cmpint(polkit->pid, ==, 0);
     polkit->pid = fixture_spawn(argv);
     wait_for_name(polkit, true);
-}
-
-void polkit_revive(Polkit *polkit)
-{
-    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, polkit->pid, 0), .events = POLLIN};
-    int status;
-
-    g_assert_cmpint(ended.fd, >=, 0);
-    g_assert_cmpint(poll(&ended, 1, 10000), ==, 1);
-    close(ended.fd);
-    g_assert_cmpint(waitpid(polkit->pid, &status, 0), ==, polkit->pid);
-    g_test_message("polkit has ended by itself, with wait status %#x", (unsigned)status);
-    polkit->pid = 0;
-    wait_for_name(polkit, false);
-    polkit_start_daemon(polkit);
 }
 
 void polkit_end_daemon(Polkit *polkit, int signal)

@@ -56,10 +56,6 @@ void polkit_start_service(Polkit *polkit, const char *option);
 /** polkit_start_daemon() - polkit, on a bus that is there, and wait until it owns its name */
 void polkit_start_daemon(Polkit *polkit);
 
-/** polkit_revive() - polkit has left the bus by itself, as it (122) does now and then where it is
- * asked thousands of times a second: wait until it has ended, and start it again */
-void polkit_revive(Polkit *polkit);
-
 /** polkit_end_daemon() - end polkit with @signal, and wait until the bus has seen it go */
 void polkit_end_daemon(Polkit *polkit, int signal);
 
